@@ -2,7 +2,7 @@ namespace Redoubt.Wal;
 
 /// <summary>The redo engine: page before + change = page after, byte for byte as PostgreSQL's redo would leave it
 /// (but for what PostgreSQL itself masks when it compares).</summary>
-public static class PageRedo
+public static partial class PageRedo
 {
     /// <summary>Bytes of a page (<c>BLCKSZ</c>).</summary>
     public const int PageSize = 8192;
