@@ -20,14 +20,6 @@ internal readonly record struct PageHeader(ushort Magic, ushort Info, uint Remai
     /// <summary><c>XLP_ALL_FLAGS</c>.</summary>
     public const ushort AllFlags = 0x000F;
 
-    /// <summary><c>XLOG_PAGE_MAGIC</c> of a version.</summary>
-    public static ushort MagicOf(PgVersion version) => version switch
-    {
-        PgVersion.Pg17 => 0xD116,
-        PgVersion.Pg18 => 0xD118,
-        _ => throw new ArgumentOutOfRangeException(nameof(version), version, "Only 17 and 18 are known."),
-    };
-
     /// <summary>Writes the header of the page that starts at <paramref name="page"/>, short or long as its place demands; returns its length.</summary>
     public static int Write(
         PgVersion version, Span<byte> destination, Lsn page, uint timeline, ushort info, uint remainingLength, ulong systemIdentifier)
@@ -35,7 +27,7 @@ internal readonly record struct PageHeader(ushort Magic, ushort Info, uint Remai
         int length = WalAddress.PageHeaderLength(page);
         bool isLong = length == WalAddress.LongHeaderLength;
         destination[..length].Clear();
-        BinaryPrimitives.WriteUInt16LittleEndian(destination, MagicOf(version));
+        BinaryPrimitives.WriteUInt16LittleEndian(destination, VersionFormat.Of(version).PageMagic);
         BinaryPrimitives.WriteUInt16LittleEndian(destination[2..], isLong ? (ushort)(info | LongHeader) : info);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[4..], timeline);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[8..], page.Value);
@@ -54,7 +46,7 @@ internal readonly record struct PageHeader(ushort Magic, ushort Info, uint Remai
 /// <summary>Reads and checks page headers (<c>XLogReaderValidatePageHeader</c>).</summary>
 internal sealed class PageHeaderReader(PgVersion version)
 {
-    private readonly ushort _magic = PageHeader.MagicOf(version);
+    private readonly ushort _magic = VersionFormat.Of(version).PageMagic;
 
     /// <summary>Timeline of the last header read.</summary>
     public uint Timeline { get; private set; }
