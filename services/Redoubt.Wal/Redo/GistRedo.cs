@@ -110,13 +110,15 @@ internal static class GistRedo
     }
 
     /// <summary><c>gistxlogDelete</c>: conflict horizon, ntodelete, isCatalogRel, padding, offset numbers.</summary>
+    /// <remarks>PostgreSQL's redo also sets F_TUPLES_DELETED here, which the primary (<c>gistprunepage</c>) does not and nothing reads.
+    /// The page follows the primary.</remarks>
     private static void DeleteItems(in BlockChange change, Span<byte> page)
     {
         var main = new RedoCursor(change.MainData);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(main.Take(change, 8)[4..]);
         BufPage.IndexMultiDelete(change, page, main.Take(change, count * 2));
         Span<byte> opaque = Opaque(change, page);
-        SetFlags(opaque, (Flags(opaque) & ~HasGarbage) | TuplesDeleted);
+        SetFlags(opaque, Flags(opaque) & ~HasGarbage);
     }
 
     /// <summary><c>gistxlogPageSplit</c>: origrlink, orignsn, origleaf, npage, markfollowright. Block references 1 … npage are the pages
