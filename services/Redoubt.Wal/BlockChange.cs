@@ -81,4 +81,7 @@ public enum BlockChangeFlags : byte
 
     /// <summary>There is an image for <c>wal_consistency_checking</c> only: redo does not use it, the oracle compares with it.</summary>
     CheckImage = 32,
+
+    /// <summary>The cluster logs hint bits (<c>wal_log_hints</c> or data checksums), so setting all-visible moves the heap page's LSN.</summary>
+    HintsLogged = 64,
 }

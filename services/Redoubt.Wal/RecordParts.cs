@@ -45,21 +45,21 @@ public ref struct RecordParts
     public readonly ReadOnlySpan<BlockReference> Blocks => ((ReadOnlySpan<BlockReference>)_blocks)[..BlockCount];
 
     /// <summary>The image of a block reference as it stands in the record; empty when there is none.</summary>
-    public readonly ReadOnlySpan<byte> Image(in BlockReference block) => _bytes.Slice(block.ImageOffset, block.ImageLength);
+    public readonly ReadOnlySpan<byte> Image(scoped in BlockReference block) => _bytes.Slice(block.ImageOffset, block.ImageLength);
 
     /// <summary><c>XLogRecGetBlockData</c>.</summary>
-    public readonly ReadOnlySpan<byte> Data(in BlockReference block) => _bytes.Slice(block.DataOffset, block.DataLength);
+    public readonly ReadOnlySpan<byte> Data(scoped in BlockReference block) => _bytes.Slice(block.DataOffset, block.DataLength);
 
     /// <summary>Takes a record apart.</summary>
     /// <exception cref="WalFormatException">The record's inside contradicts itself.</exception>
     [SkipLocalsInit]
-    public static void Parse(in WalRecord record, out RecordParts parts)
+    public static void Parse(scoped in WalRecord record, out RecordParts parts)
     {
         Unsafe.SkipInit(out parts);
         parts.Read(record);
     }
 
-    private void Read(in WalRecord record)
+    private void Read(scoped in WalRecord record)
     {
         _bytes = record.Bytes;
         BlockCount = 0;

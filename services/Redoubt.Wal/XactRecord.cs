@@ -58,7 +58,7 @@ internal ref struct XactRecord
 
     /// <summary>Takes apart the data of a record for which <see cref="EndsTransaction"/> holds.</summary>
     /// <exception cref="WalFormatException">Lengths do not fit.</exception>
-    public static XactRecord Parse(PgVersion version, in WalRecord record, ReadOnlySpan<byte> data)
+    public static XactRecord Parse(PgVersion version, scoped in WalRecord record, ReadOnlySpan<byte> data)
     {
         byte info = record.Info;
         var reader = new ByteReader(record.Start, data);
