@@ -49,6 +49,24 @@ public static class PageRedo
             case RmgrId.Btree:
                 BtreeRedo.Apply(version, change, page);
                 break;
+            case RmgrId.Hash:
+                HashRedo.Apply(version, change, page);
+                break;
+            case RmgrId.Gin:
+                GinRedo.Apply(version, change, page);
+                break;
+            case RmgrId.Gist:
+                GistRedo.Apply(version, change, page);
+                break;
+            case RmgrId.SpGist:
+                SpGistRedo.Apply(version, change, page);
+                break;
+            case RmgrId.Brin:
+                BrinRedo.Apply(version, change, page);
+                break;
+            case RmgrId.Generic:
+                GenericRedo.Apply(version, change, page);
+                break;
             default:
                 BufPage.Fail(change, "this resource manager has no page redo");
                 break;

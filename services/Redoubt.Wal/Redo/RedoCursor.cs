@@ -15,14 +15,14 @@ internal ref struct RedoCursor(ReadOnlySpan<byte> data)
 
     public readonly bool IsEmpty => rest.IsEmpty;
 
-    public byte Byte(in BlockChange change) => Take(change, 1)[0];
+    public byte Byte(scoped in BlockChange change) => Take(change, 1)[0];
 
-    public ushort UInt16(in BlockChange change) => BinaryPrimitives.ReadUInt16LittleEndian(Take(change, 2));
+    public ushort UInt16(scoped in BlockChange change) => BinaryPrimitives.ReadUInt16LittleEndian(Take(change, 2));
 
-    public uint UInt32(in BlockChange change) => BinaryPrimitives.ReadUInt32LittleEndian(Take(change, 4));
+    public uint UInt32(scoped in BlockChange change) => BinaryPrimitives.ReadUInt32LittleEndian(Take(change, 4));
 
     /// <summary>The next <paramref name="length"/> bytes.</summary>
-    public ReadOnlySpan<byte> Take(in BlockChange change, int length)
+    public ReadOnlySpan<byte> Take(scoped in BlockChange change, int length)
     {
         if ((uint)length > (uint)rest.Length)
         {
@@ -35,7 +35,7 @@ internal ref struct RedoCursor(ReadOnlySpan<byte> data)
     }
 
     /// <summary>The next index tuple, by its own <c>t_info</c> length rounded up to 8 when <paramref name="aligned"/>.</summary>
-    public ReadOnlySpan<byte> TakeIndexTuple(in BlockChange change, bool aligned)
+    public ReadOnlySpan<byte> TakeIndexTuple(scoped in BlockChange change, bool aligned)
     {
         if (rest.Length < IndexTuple.HeaderSize)
         {
