@@ -1,1 +1,53 @@
-return 0;
+using System.CommandLine;
+using Redoubt.Cli;
+using Redoubt.Cli.Commands;
+using Redoubt.Cli.Local;
+
+// ./redoubt: the command line of a local cluster, its drills, benchmarks and checks. See docs for the contract of each command.
+var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated storage service.\n\nExample: ./redoubt up")
+{
+    UpCommand.Create(),
+    DownCommand.Create(),
+    StatusCommand.Create(),
+    PsqlCommand.Create(),
+    DrillCommand.Create(),
+    TestCommand.Create(),
+    SuperviseCommand.Create(),
+};
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    await Console.Error.WriteLineAsync($"{parsed.Errors[0].Message} See ./redoubt {string.Join(' ', WordsOf(parsed.CommandResult.Command))} --help".Replace("  ", " ", StringComparison.Ordinal));
+    return CliException.WrongUsage;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+}
+catch (CliException e)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return e.ExitCode;
+}
+catch (OperationCanceledException)
+{
+    return CliException.Failed;
+}
+catch (UnauthorizedAccessException e)
+{
+    await Console.Error.WriteLineAsync($"{e.Message} Run as the user who made the cluster.");
+    return CliException.Failed;
+}
+
+static IEnumerable<string> WordsOf(Command command)
+{
+    var names = new List<string>();
+    for (var at = command; at is not null and not RootCommand; at = at.Parents.OfType<Command>().FirstOrDefault())
+    {
+        names.Insert(0, at.Name);
+    }
+
+    return names;
+}

@@ -8,8 +8,8 @@ public static class RepositoryLayout
     public static string Root { get; } = FindRoot();
 
     /// <summary>Downloads, builds and clusters: <c>REDOUBT_HOME</c>, default <c>.redoubt</c> in the project.</summary>
-    public static string Home { get; } =
-        Environment.GetEnvironmentVariable("REDOUBT_HOME") is { Length: > 0 } home ? Path.GetFullPath(home) : Path.Combine(Root, ".redoubt");
+    public static string Home { get; } = Resolve(
+        Environment.GetEnvironmentVariable("REDOUBT_HOME") is { Length: > 0 } home ? Path.GetFullPath(home) : Path.Combine(Root, ".redoubt"));
 
     /// <summary>The program of a service: what the launcher published, else the project's own Release build.</summary>
     /// <param name="project">Such as <c>Redoubt.Storage</c>.</param>
@@ -30,6 +30,9 @@ public static class RepositoryLayout
         Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path
         : Environment.GetEnvironmentVariable("DOTNET_ROOT") is { Length: > 0 } root && File.Exists(Path.Combine(root, "dotnet")) ? Path.Combine(root, "dotnet")
         : "dotnet";
+
+    /// <summary>The launcher may have made it a link to a place that PostgreSQL's user can reach.</summary>
+    private static string Resolve(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
 
     private static string FindRoot()
     {
