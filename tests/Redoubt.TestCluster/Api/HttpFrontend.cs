@@ -66,12 +66,18 @@ internal sealed partial class HttpFrontend(Registry registry)
         {
             // the client has gone
         }
-        catch (Exception e) when (e is JsonException or YamlDotNet.Core.YamlException or InvalidCastException or FormatException)
+        catch (Exception e) when (e is JsonException or YamlDotNet.Core.YamlException or FormatException)
         {
             if (!response.HasStarted)
             {
                 await WriteAsync(response, 400, ApiException.BadRequest($"the body cannot be read: {e.Message}").Status);
             }
+        }
+        catch (Exception e) when (!response.HasStarted)
+        {
+            var fault = ApiException.ServerError(500).Status;
+            fault["message"] = $"fault of the test server: {e}";
+            await WriteAsync(response, 500, fault);
         }
     }
 

@@ -173,7 +173,7 @@ public sealed partial class Registry
                 {
                     SchemaWalker.ApplyDefaults(merged, type.Schema);
                 }
-                return (Replace(type, live, merged, subresource, options, o => o.Meta()["managedFields"] = owned), false);
+                return (Replace(type, live, merged, subresource, options, o => o.Meta()["managedFields"] = owned.DeepClone()), false);
             }
             catch (ApplyConflictException e)
             {

@@ -24,7 +24,7 @@ internal static class CelValue
                     JsonValueKind.True => true,
                     JsonValueKind.False => false,
                     JsonValueKind.String => value.GetValue<string>(),
-                    JsonValueKind.Number => schema.Type != SchemaType.Number && Json.TryInteger(value, out var n) ? n : Json.Number(value),
+                    JsonValueKind.Number => schema.Type != SchemaType.Number && Json.TryInteger(value, out var n) ? (object)n : Json.Number(value),
                     _ => null,
                 };
         }
