@@ -27,6 +27,10 @@ public static class PageRedo
             if (!BufPage.IsNew(page))
             {
                 BufPage.SetLsn(page, change.Lsn);
+                if (change.Rmgr == RmgrId.Gist)
+                {
+                    GistRedo.AfterImage(change, page);
+                }
             }
 
             return;
