@@ -1,0 +1,51 @@
+using System.Text;
+using k8s.Models;
+using Redoubt.Operator.Api;
+
+namespace Redoubt.Operator.Planning.Builders;
+
+/// <summary>
+/// The Secrets of a cluster. Passwords are made once and kept: a Secret that exists gives its own password back.
+/// With the deletion policy <c>Retain</c> they have no owner, as the volumes have none: a role inside the volume keeps its
+/// password, and a cluster that takes the volumes up again must know it.
+/// </summary>
+public static class SecretBuilder
+{
+    public static V1Secret Superuser(DatabaseCluster cluster, string password) =>
+        Credentials(cluster, Names.SuperuserSecret(cluster.Metadata.Name), "postgres", password, "postgres");
+
+    public static V1Secret App(DatabaseCluster cluster, string password) =>
+        Credentials(cluster, Names.AppSecret(cluster.Metadata.Name), cluster.Spec.Database.Owner, password, cluster.Spec.Database.Name);
+
+    /// <summary>The shared secret by which the processes of the cluster know each other.</summary>
+    public static V1Secret Auth(DatabaseCluster cluster, string secret) => new()
+    {
+        Metadata = Metadata(cluster, Names.AuthSecret(cluster.Metadata.Name)),
+        Type = "Opaque",
+        Data = new Dictionary<string, byte[]> { ["secret"] = Encoding.UTF8.GetBytes(secret) },
+    };
+
+    private static V1Secret Credentials(DatabaseCluster cluster, string name, string user, string password, string database)
+    {
+        var host = $"{Names.ReadWriteService(cluster.Metadata.Name)}.{cluster.Metadata.NamespaceProperty}.svc";
+        var values = new Dictionary<string, string>
+        {
+            ["username"] = user,
+            ["password"] = password,
+            ["host"] = host,
+            ["port"] = Ports.Postgres.ToString(),
+            ["dbname"] = database,
+            ["uri"] = $"postgresql://{user}:{password}@{host}:{Ports.Postgres}/{database}",
+            ["jdbc-uri"] = $"jdbc:postgresql://{host}:{Ports.Postgres}/{database}?user={user}&password={password}",
+        };
+        return new V1Secret
+        {
+            Metadata = Metadata(cluster, name),
+            Type = "kubernetes.io/basic-auth",
+            Data = values.ToDictionary(v => v.Key, v => Encoding.UTF8.GetBytes(v.Value)),
+        };
+    }
+
+    private static V1ObjectMeta Metadata(DatabaseCluster cluster, string name) =>
+        cluster.Spec.DeletionPolicy == "Delete" ? Owners.Owned(cluster, name) : Owners.Kept(cluster, name);
+}

@@ -1,0 +1,28 @@
+using k8s.Models;
+using Redoubt.Operator.Api;
+
+namespace Redoubt.Operator.Planning;
+
+/// <summary>All that the planner looks at: the cluster, what exists for it, what its processes say, and the time.</summary>
+public sealed record ClusterSnapshot
+{
+    public required DatabaseCluster Cluster { get; init; }
+    public required OperatorOptions Options { get; init; }
+
+    /// <summary>UTC.</summary>
+    public required DateTime Now { get; init; }
+
+    /// <summary>Makes a password or key; asked only for Secrets that do not exist.</summary>
+    public required Func<string> NewPassword { get; init; }
+
+    public IReadOnlyList<V1Pod> Pods { get; init; } = [];
+    public IReadOnlyList<V1PersistentVolumeClaim> Claims { get; init; } = [];
+    public IReadOnlyList<V1Secret> Secrets { get; init; } = [];
+
+    /// <summary>All nodes; empty when the operator may not see nodes.</summary>
+    public IReadOnlyList<V1Node> Nodes { get; init; } = [];
+    public IReadOnlyList<V1StorageClass> StorageClasses { get; init; } = [];
+
+    /// <summary>By name of the pod.</summary>
+    public IReadOnlyDictionary<string, PodReport> Reports { get; init; } = new Dictionary<string, PodReport>();
+}

@@ -1,0 +1,211 @@
+using k8s.Models;
+using Redoubt.Operator.Api;
+using Redoubt.Operator.Planning.Builders;
+
+namespace Redoubt.Operator.Planning;
+
+/// <summary>Tells the state of the cluster: a sentence, five conditions, the segments; and an event for each condition that turns.</summary>
+internal static class StatusPlan
+{
+    public static ClusterPlan Finish(PlanDraft draft)
+    {
+        var segments = Segments(draft);
+        var complete = segments.Count(s => s.State == "complete");
+        var primaryPod = draft.ComputePods.FirstOrDefault(p => p.Metadata.Name == draft.Primary);
+        var report = draft.Primary is null ? null : draft.Snapshot.Reports.GetValueOrDefault(draft.Primary)?.Compute;
+        var ready = primaryPod is not null && primaryPod.IsReady() && report?.State is null or "ready";
+        ready = ready && primaryPod is not null && primaryPod.IsReady();
+        var deleting = draft.Cluster.Metadata.DeletionTimestamp is not null;
+        if (!deleting)
+        {
+            Activities(draft, ready, complete, segments.Count, report);
+        }
+
+        var conditions = new Conditions(draft);
+        var phase = Phase(draft, ready, complete, segments.Count);
+        conditions.Set(ConditionTypes.Ready, ready && !deleting, ready ? "AcceptingConnections" : ReasonNotReady(draft, deleting), ready
+            ? $"PostgreSQL {draft.Spec.Postgres.Version} in {draft.Primary} accepts connections and commits"
+            : phase);
+
+        var lacking = draft.GroupsWithoutWriteQuorum().ToList();
+        conditions.Set(ConditionTypes.WriteQuorum, lacking.Count == 0, lacking.Count == 0 ? "QuorumReached" : "QuorumMissing", lacking.Count == 0
+            ? $"Every group has the {draft.Shape.Write} segments that a commit needs"
+            : string.Join("; ", lacking.Select(l => $"group {l.Group} has {l.Count} of the {draft.Shape.Write} segments that a commit needs")));
+
+        var bad = segments.Where(s => s.State != "complete").ToList();
+        conditions.Set(ConditionTypes.StorageHealthy, bad.Count == 0, bad.Count == 0 ? "AllComplete" : "SegmentsIncomplete", bad.Count == 0
+            ? "All segments are complete" + ZoneRemark(draft)
+            : "Not complete: " + string.Join(", ", bad.Select(s => $"{s.Name} {(draft.Groups > 1 ? $"group {s.Group} " : "")}({s.State})")));
+
+        conditions.Set(ConditionTypes.Progressing, draft.Activities.Count > 0, draft.Activities.Count > 0 ? "Reconciling" : "UpToDate",
+            draft.Activities.Count > 0 ? string.Join("; ", draft.Activities) : "The cluster is what its spec asks for");
+
+        var degraded = draft.Problems.Count > 0 || (draft.WasOpened && !deleting && (bad.Count > 0 || !ready));
+        conditions.Set(ConditionTypes.Degraded, degraded,
+            !degraded ? "Sound" : draft.Problems.Count > 0 ? draft.Problems[0].Reason : bad.Count > 0 ? "SegmentsIncomplete" : "NotReady",
+            !degraded ? "Nothing is wrong"
+            : draft.Problems.Count > 0 ? string.Join("; ", draft.Problems.Select(p => p.Message))
+            : bad.Count > 0 ? $"{complete} of {segments.Count} segments are complete" : phase);
+
+        // A compute that starts knows no epoch yet; what was last seen stays.
+        var epoch = Math.Max(draft.OldStatus.Epoch ?? 0, report?.Epoch ?? 0);
+        var status = new DatabaseClusterStatus
+        {
+            Phase = phase,
+            ObservedGeneration = draft.Cluster.Metadata.Generation,
+            Conditions = conditions.All,
+            VolumeId = draft.VolumeId,
+            Epoch = epoch > 0 ? epoch : null,
+            Vdl = report?.Vdl ?? draft.OldStatus.Vdl,
+            Primary = draft.Primary,
+            ComputeGeneration = draft.ComputeGeneration > 0 ? draft.ComputeGeneration : null,
+            ComputeImage = draft.ChosenComputeImage,
+            Service = Names.ReadWriteService(draft.Name),
+            SegmentsReady = $"{complete}/{segments.Count}",
+            Segments = segments,
+        };
+        return new ClusterPlan(draft.Steps, status, [.. draft.Events, .. conditions.Events], draft.CheckAgainAfter);
+    }
+
+    private static List<SegmentStatus> Segments(PlanDraft draft) =>
+    [
+        .. draft.Copies.SelectMany(copy => Enumerable.Range(0, draft.Groups).Select(group =>
+        {
+            var segment = copy.Segment(group);
+            return new SegmentStatus
+            {
+                Name = copy.Name,
+                Group = group,
+                Zone = copy.Zone,
+                Node = copy.Pod?.Spec?.NodeName,
+                State = State(draft, copy, segment),
+                Scl = segment?.Scl,
+                AppliedLsn = segment?.AppliedLsn,
+                Message = string.IsNullOrEmpty(segment?.Message) ? null : segment.Message,
+            };
+        })),
+    ];
+
+    private static string State(PlanDraft draft, CopyState copy, SegmentReport? segment) => copy switch
+    {
+        { Pod: null } => draft.WasOpened ? "missing" : "starting",
+        { Report: { UnreachableSince: not null, Storage: not null } } when copy.Pod!.IsReady() => "unreachable",
+        { IsReady: false } => "starting",
+        _ => segment?.State ?? "starting",
+    };
+
+    private static void Activities(PlanDraft draft, bool ready, int complete, int all, ComputeReport? report)
+    {
+        if (draft.Problems.Any(p => p.Blocks))
+        {
+            return;
+        }
+
+        if (!draft.WasOpened && complete < all && draft.Activities.Count == 0 && !ready)
+        {
+            draft.Activities.Add($"Creating storage ({draft.Copies.Count(c => c.IsReady)} of {draft.Shape.Copies} pods ready)");
+        }
+
+        if (!ready && draft.Primary is not null)
+        {
+            var detail = string.IsNullOrEmpty(report?.Message) ? report?.State : report.Message;
+            draft.Activities.Add($"Starting PostgreSQL in {draft.Primary}" + (string.IsNullOrEmpty(detail) ? "" : $" ({detail})"));
+        }
+
+        if (ready && complete < all)
+        {
+            draft.Activities.Add($"Storage is catching up ({complete} of {all} segments complete)");
+        }
+    }
+
+    private static string Phase(PlanDraft draft, bool ready, int complete, int all)
+    {
+        if (draft.Cluster.Metadata.DeletionTimestamp is not null)
+        {
+            return draft.Activities.FirstOrDefault() ?? "Deleting";
+        }
+
+        if (draft.Problems.FirstOrDefault(p => p.Blocks) is { } blocking && !ready)
+        {
+            return "Waiting: " + blocking.Message;
+        }
+
+        if (ready)
+        {
+            var upgrade = draft.Activities.FirstOrDefault(a => a.StartsWith("Upgrading", StringComparison.Ordinal));
+            return upgrade is not null ? "Ready; " + upgrade[..1].ToLowerInvariant() + upgrade[1..]
+                : complete < all ? $"Ready, {complete} of {all} segments complete"
+                : "Ready";
+        }
+
+        if (draft.WasOpened && draft.GroupsWithoutWriteQuorum().FirstOrDefault() is { Count: var count } lacking && lacking != default)
+        {
+            return $"Unavailable: {count} of the {draft.Shape.Write} storage segments that a commit needs";
+        }
+
+        if (draft.Problems.FirstOrDefault() is { } problem)
+        {
+            return "Waiting: " + problem.Message;
+        }
+
+        return draft.Activities.FirstOrDefault() ?? "Creating";
+    }
+
+    private static string ReasonNotReady(PlanDraft draft, bool deleting) =>
+        deleting ? "Deleting"
+        : draft.Problems.Count > 0 ? draft.Problems[0].Reason
+        : draft.WasOpened ? "Recovering" : "Creating";
+
+    private static string ZoneRemark(PlanDraft draft)
+    {
+        if (draft.Shape.Copies == 1)
+        {
+            return "; there is one copy only";
+        }
+
+        var zones = draft.Copies.Select(c => c.Zone).Distinct().Count();
+        return draft.Copies.All(c => c.Zone is null) ? $"; no node has the label {draft.Spec.Storage.TopologyKey}, so zones are unknown"
+            : zones < 3 ? $"; the copies are in {zones} zone{(zones == 1 ? "" : "s")} only, and the loss of one stops writes" : "";
+    }
+
+    /// <summary>Keeps the time of a condition that has not turned, and makes an event of one that has.</summary>
+    private sealed class Conditions(PlanDraft draft)
+    {
+        public List<V1Condition> All { get; } = [];
+        public List<PlannedEvent> Events { get; } = [];
+
+        public void Set(string type, bool value, string reason, string message)
+        {
+            var old = draft.OldStatus.Conditions?.FirstOrDefault(c => c.Type == type);
+            var text = value ? "True" : "False";
+            All.Add(new V1Condition
+            {
+                Type = type,
+                Status = text,
+                Reason = reason,
+                Message = message,
+                ObservedGeneration = draft.Cluster.Metadata.Generation,
+                LastTransitionTime = old?.Status == text ? old.LastTransitionTime : draft.Snapshot.Now,
+            });
+            var good = type == ConditionTypes.Degraded ? !value : value;
+            if (old is null ? type == ConditionTypes.Degraded && value : old.Status != text || (type == ConditionTypes.Degraded && value && old.Reason != reason))
+            {
+                switch (type)
+                {
+                    case ConditionTypes.Ready:
+                        Events.Add(new PlannedEvent(!good, good ? "Ready" : "NotReady", message));
+                        break;
+                    case ConditionTypes.WriteQuorum:
+                        Events.Add(new PlannedEvent(!good, good ? "WriteQuorumReached" : "WriteQuorumLost", message));
+                        break;
+                    case ConditionTypes.StorageHealthy:
+                        Events.Add(new PlannedEvent(!good, good ? "StorageHealed" : "StorageDegraded", message));
+                        break;
+                    case ConditionTypes.Degraded when value:
+                        Events.Add(new PlannedEvent(true, reason, message));
+                        break;
+                }
+            }
+        }
+    }
+}

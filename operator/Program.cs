@@ -1,0 +1,69 @@
+using System.Net;
+using k8s;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Trace;
+using Prometheus;
+using Redoubt.Operator;
+using Redoubt.Operator.Reconcile;
+using Redoubt.Operator.Runtime;
+
+var builder = WebApplication.CreateSlimBuilder();
+builder.Configuration.AddEnvironmentVariables();
+OperatorOptions options;
+IPEndPoint? listen;
+KubernetesClientConfiguration config;
+try
+{
+    options = OperatorOptions.From(builder.Configuration);
+    if (!IPEndPoint.TryParse(options.HttpListen, out listen))
+    {
+        throw new InvalidOperationException($"REDOUBT_HTTP_LISTEN is '{options.HttpListen}'; write an address and a port, for example 0.0.0.0:8080.");
+    }
+
+    config = KubernetesClientConfiguration.BuildDefaultConfig();
+}
+catch (Exception e) when (e is InvalidOperationException or k8s.Exceptions.KubeConfigException)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 2;
+}
+
+builder.Logging.ClearProviders();
+if (builder.Configuration["REDOUBT_LOG_FORMAT"] == "json")
+{
+    builder.Logging.AddJsonConsole(o => o.TimestampFormat = "O");
+}
+else
+{
+    builder.Logging.AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat) = (true, "HH:mm:ss.fff "));
+}
+
+builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+builder.WebHost.ConfigureKestrel(o => o.Listen(listen));
+
+var registry = Metrics.NewCustomRegistry();
+DotNetStats.Register(registry);
+var metrics = new OperatorMetrics(registry);
+using var client = new Kubernetes(config);
+builder.Services.AddSingleton(options).AddSingleton(metrics).AddSingleton(client).AddSingleton(new KubeApi(client, metrics)).AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton<ClusterController>();
+builder.Services.AddSingleton(s => new LeaderGuard(client, options, metrics, s.GetRequiredService<ILoggerFactory>().CreateLogger("Redoubt.Operator")));
+builder.Services.AddHostedService<OperatorService>();
+if (!string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+{
+    builder.Services.AddOpenTelemetry().WithTracing(t => t.AddSource(ClusterReconciler.Tracing.Name).AddOtlpExporter());
+}
+
+var app = builder.Build();
+var controller = app.Services.GetRequiredService<ClusterController>();
+app.MapGet("/healthz", () => "ok");
+
+// A follower is ready to take over; a leader is ready once its caches are filled.
+app.MapGet("/readyz", () => metrics.Leader.Value == 0 || controller.IsRunning ? Results.Ok("ok") : Results.StatusCode(503));
+app.MapMetrics("/metrics", registry);
+await app.RunAsync();
+return Environment.ExitCode;

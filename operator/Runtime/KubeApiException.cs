@@ -1,0 +1,22 @@
+using System.Net;
+
+namespace Redoubt.Operator.Runtime;
+
+/// <summary>The API server refused a request. The message is the server's own.</summary>
+public sealed class KubeApiException(HttpStatusCode code, string reason, string message) : Exception(message)
+{
+    public HttpStatusCode Code { get; } = code;
+
+    /// <summary>The machine-readable reason, for example <c>AlreadyExists</c>.</summary>
+    public string Reason { get; } = reason;
+
+    public bool IsNotFound => Code == HttpStatusCode.NotFound;
+    public bool IsConflict => Code == HttpStatusCode.Conflict;
+
+    /// <summary>The resourceVersion asked for is too old; list again.</summary>
+    public bool IsGone => Code == HttpStatusCode.Gone;
+
+    /// <summary>The same request will be refused again until somebody changes something.</summary>
+    public bool IsPermanent => Code is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.UnprocessableEntity
+        or HttpStatusCode.MethodNotAllowed;
+}
