@@ -181,6 +181,20 @@ public sealed partial class ControlState
         return changed;
     }
 
+    /// <summary>Moves the state to the end of a log of which it has seen only the records that change counters.</summary>
+    /// <param name="lsn">End of the log's last record.</param>
+    /// <param name="lastRecordStart">Start of that record.</param>
+    public void MoveTo(Lsn lsn, Lsn lastRecordStart)
+    {
+        if (lsn < Lsn || lastRecordStart >= lsn)
+        {
+            throw new ArgumentException($"A log that ends at {lsn} with a record at {lastRecordStart} does not continue {Lsn}.");
+        }
+
+        Lsn = lsn;
+        LastRecordStart = lastRecordStart;
+    }
+
     private static WalFormatException Bad(string message) => new(Lsn.Invalid, message);
 
     private uint Now(int field) => CheckPointFields.UInt32(_now, field);

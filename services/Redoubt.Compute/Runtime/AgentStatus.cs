@@ -1,0 +1,36 @@
+using Redoubt.Compute.Shipping;
+
+namespace Redoubt.Compute.Runtime;
+
+/// <summary>What the agent is doing, for /status and /readyz. Written by the agent, read by anyone.</summary>
+public sealed class AgentStatus
+{
+    private volatile string _state = "starting";
+    private volatile string _message = string.Empty;
+
+    public string State => _state;
+
+    public string Message => _message;
+
+    public ulong Epoch { get; set; }
+
+    public int PostgresPid { get; set; }
+
+    /// <summary>The log's way out of the present life; null between lives.</summary>
+    public VolumeWriter? Writer { get; set; }
+
+    /// <summary>Milliseconds of each stage of the last start.</summary>
+    public IReadOnlyDictionary<string, long> StartedMs { get; set; } = new Dictionary<string, long>();
+
+    /// <summary>Parameters that wait for a restart.</summary>
+    public IReadOnlyList<string> PendingRestart { get; set; } = [];
+
+    /// <summary>Bytes handed to segments in earlier lives.</summary>
+    public long EarlierLogBytes { get; set; }
+
+    public void Set(string state, string message = "")
+    {
+        _message = message;
+        _state = state;
+    }
+}

@@ -1,0 +1,324 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using Npgsql;
+using Redoubt.Compute.Configuration;
+using Redoubt.Compute.Pages;
+using Redoubt.Compute.Postgres;
+using Redoubt.Compute.Shipping;
+using Redoubt.Compute.Volume;
+using Redoubt.Protocol;
+using Redoubt.Wal;
+
+namespace Redoubt.Compute.Runtime;
+
+/// <summary>
+/// One life of PostgreSQL on an opened volume: import when it is new, bootstrap, run, and end. Whatever happens, nothing that was not on a write quorum
+/// is ever reported to PostgreSQL as flushed.
+/// </summary>
+internal sealed class PrimaryLife(
+    ComputeOptions options,
+    OsAccount account,
+    OpenedVolume volume,
+    IReadOnlyList<GrpcSegment> segments,
+    AgentMetrics metrics,
+    AgentStatus status,
+    StageClock clock,
+    ILogger logger) : IAsyncDisposable
+{
+    private static readonly TimeSpan ConnectPause = TimeSpan.FromMilliseconds(5);
+
+    private readonly ServerFiles _files = new(options, account, logger);
+    private readonly DataDirectory _directory = new(options.PgData, options.PgVersion, account);
+    private readonly GroupRouter _router = new(options.Shape.Groups);
+    private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private VolumeWriter? _writer;
+    private PageServer? _pages;
+    private PostgresServer? _server;
+    private WalFeed? _feed;
+
+    /// <summary>When PostgreSQL became ready; 0 before.</summary>
+    public long ReadyAt { get; private set; }
+
+    /// <summary>Runs until PostgreSQL ends or <paramref name="stop"/> asks for the end.</summary>
+    public async Task<LifeEnd> RunAsync(CancellationToken stop)
+    {
+        _writer = new VolumeWriter(
+            volume, options.Shape, segments, (long)options.LogWindowMb << 20, options.ShipmentsInFlight, metrics.Commit, logger)
+        {
+            Fenced = OnFenced,
+        };
+        status.Writer = _writer;
+        try
+        {
+            _writer.Start();
+            if (volume.IsNew)
+            {
+                await ImportAsync(stop).ConfigureAwait(false);
+            }
+
+            var (router, checkpoint) = await BootstrapAsync(stop).ConfigureAwait(false);
+            await StartServerAsync(router, checkpoint, stop).ConfigureAwait(false);
+            return await WatchAsync(stop).ConfigureAwait(false);
+        }
+        catch (FencedException)
+        {
+            return LifeEnd.Fenced;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return await StopAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_fenced.Task.IsCompleted)
+        {
+            return LifeEnd.Fenced;
+        }
+    }
+
+    /// <summary>Writes the configuration again, lets PostgreSQL read it, and finds out what waits for a restart.</summary>
+    public async Task ReloadAsync(CancellationToken cancellationToken)
+    {
+        if (_server is null || ReadyAt == 0)
+        {
+            return;
+        }
+
+        _files.WriteConfiguration(_directory);
+        await using var connection = new NpgsqlConnection(_files.ConnectionString);
+        await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (var reload = new NpgsqlCommand("SELECT pg_reload_conf()", connection))
+        {
+            await reload.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await using var another = new NpgsqlConnection(_files.ConnectionString);
+        var pending = new List<string>();
+        await another.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (var ask = new NpgsqlCommand("SELECT name FROM pg_settings WHERE pending_restart ORDER BY name", another))
+        await using (var reader = await ask.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        {
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                pending.Add(reader.GetString(0));
+            }
+        }
+
+        status.PendingRestart = pending;
+        logger.Reloaded(pending.Count == 0 ? "none" : string.Join(", ", pending));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            _server.Kill();
+            await _server.Exited.ConfigureAwait(false);
+        }
+
+        _feed?.Dispose();
+        if (_pages is not null)
+        {
+            await _pages.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_writer is not null)
+        {
+            status.Writer = null;
+            status.EarlierLogBytes += _writer.Streams.Sum(g => g.Sum(s => s.BytesSent));
+            await _writer.DisposeAsync().ConfigureAwait(false);
+        }
+
+        status.PostgresPid = 0;
+        ProcessTree.KillByWorkingDirectory(options.PgData);
+    }
+
+    private void OnFenced(FencedException e)
+    {
+        _server?.Kill();
+        logger.Fenced(e.Message);
+        _fenced.TrySetResult();
+    }
+
+    private async Task ImportAsync(CancellationToken stop)
+    {
+        status.Set("importing", "making a fresh cluster with initdb");
+        logger.Importing();
+        string data = await new InitDb(options, account).RunAsync(stop).ConfigureAwait(false);
+        clock.End("initdb");
+        status.Set("importing", "shipping the fresh cluster to storage");
+        await new Importer(_writer!, options.PgVersion, _router).ImportAsync(data, stop).ConfigureAwait(false);
+        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+        clock.End("import");
+    }
+
+    private async Task<(RecordRouter Router, ShutdownCheckpoint Checkpoint)> BootstrapAsync(CancellationToken stop)
+    {
+        status.Set("recovering", "building the data directory");
+        _files.Prepare();
+        var fetcher = new PageFetcher(
+            new PageSource(_writer!, options.PageTimeoutMs, metrics.Pages),
+            new PageCache((int)((long)options.CacheSizeMb << 20 >> 13)),
+            _router,
+            metrics.Pages);
+        var reader = new BootstrapReader(_writer!, fetcher, logger);
+        var reading = reader.ReadAsync(stop);
+        _directory.Recreate();
+        var data = await reading.ConfigureAwait(false);
+        clock.End("read");
+        var initForks = await reader.ReadInitForksAsync(data, stop).ConfigureAwait(false);
+        _directory.Write(data, initForks, logger.Warn);
+
+        var control = ControlState.Decode(data.Control.Span);
+        var end = volume.End;
+        if (!volume.IsNew)
+        {
+            if (options.Shape.Groups > 1)
+            {
+                control.MoveTo(new Lsn(end.Vdl), new Lsn(end.LastStart));
+            }
+            else if (control.Lsn.Value != end.Vdl)
+            {
+                throw new InvalidOperationException($"storage's counters are of {control.Lsn}, but the log ends at {new Lsn(end.Vdl)}");
+            }
+        }
+
+        var checkpoint = control.MakeShutdownCheckpoint(options.PgVersion, DateTimeOffset.UtcNow);
+        _directory.WriteControl(control, checkpoint);
+        _files.WriteConfiguration(_directory);
+
+        var router = new RecordRouter(options.PgVersion, _router, control);
+        Ship(router, checkpoint);
+        _pages = new PageServer(_files.PageSocket, account, fetcher, metrics.Pages, logger);
+        logger.Bootstrapped(data.Forks.Count, checkpoint.Start, clock.End("bootstrap"));
+        _ = Task.Run(_directory.DeleteOld, CancellationToken.None);
+        return (router, checkpoint);
+    }
+
+    private void Ship(RecordRouter router, in ShutdownCheckpoint checkpoint)
+    {
+        var record = new WalRecord(checkpoint.Start, checkpoint.End, checkpoint.Record);
+        _writer!.Add(LogEntryKind.WalRecord, record.Start, record.End, router.GroupsOf(record) | 1, record.Bytes, Stopwatch.GetTimestamp());
+        _writer.Ship();
+    }
+
+    private async Task StartServerAsync(RecordRouter router, ShutdownCheckpoint checkpoint, CancellationToken stop)
+    {
+        status.Set("recovering", "starting postgres");
+        _server = await PostgresServer.StartAsync(options, account, _files.Environment).ConfigureAwait(false);
+        status.PostgresPid = _server.Pid;
+        if (_fenced.Task.IsCompleted)
+        {
+            _server.Kill();
+        }
+
+        var connection = await ConnectAsync(checkpoint.End, stop).ConfigureAwait(false);
+        if (connection is null)
+        {
+            return; // it has died: the watch sees it
+        }
+
+        clock.End("postgres");
+        _feed = new WalFeed(connection, _writer!, router, options.PgVersion, checkpoint.End, checkpoint.Start, metrics.Commit);
+        _feed.Start();
+        await _writer!.WhenDurableAsync(checkpoint.End).WaitAsync(stop).ConfigureAwait(false);
+        clock.End("quorum");
+        var accounts = new Accounts(options, _files.ConnectionString);
+        if (accounts.AreConfigured)
+        {
+            var applying = accounts.ApplyAsync(stop);
+            if (await Task.WhenAny(applying, _server.Exited).ConfigureAwait(false) == applying)
+            {
+                await applying.ConfigureAwait(false);
+            }
+
+            clock.End("accounts");
+        }
+
+        if (!_server.Exited.IsCompleted)
+        {
+            ReadyAt = Environment.TickCount64;
+            status.StartedMs = new Dictionary<string, long>(clock.Stages) { ["total"] = clock.TotalMs };
+            status.Set("ready");
+            logger.Ready(_server.Pid, options.Port, volume.Epoch, clock.TotalMs, clock.ToString());
+        }
+    }
+
+    /// <summary>Connects as the standby as soon as postgres lets us; null when it ends instead.</summary>
+    private async Task<ReplicationConnection?> ConnectAsync(Lsn from, CancellationToken stop)
+    {
+        while (!_server!.Exited.IsCompleted)
+        {
+            stop.ThrowIfCancellationRequested();
+            ReplicationConnection? connection = null;
+            try
+            {
+                connection = ReplicationConnection.Connect(_files.PostgresSocket, "postgres", "redoubt");
+                connection.Execute("CREATE_REPLICATION_SLOT redoubt TEMPORARY PHYSICAL RESERVE_WAL");
+                connection.StartPhysical("redoubt", from);
+                return connection;
+            }
+            catch (Exception e) when (e is SocketException or ReplicationException { SqlState: ReplicationException.CannotConnectNow or "08006" })
+            {
+                connection?.Dispose();
+                await Task.WhenAny(_server.Exited, Task.Delay(ConnectPause, stop)).ConfigureAwait(false);
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<LifeEnd> WatchAsync(CancellationToken stop)
+    {
+        var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = stop.Register(() => stopping.TrySetResult());
+        var feedEnded = _feed?.Ended ?? new TaskCompletionSource<(FeedEnd, Exception?)>().Task;
+        await Task.WhenAny(_server!.Exited, feedEnded, _fenced.Task, stopping.Task).ConfigureAwait(false);
+        if (_fenced.Task.IsCompleted)
+        {
+            return LifeEnd.Fenced;
+        }
+
+        if (stop.IsCancellationRequested)
+        {
+            return await StopAsync().ConfigureAwait(false);
+        }
+
+        if (feedEnded.IsCompleted && await feedEnded.ConfigureAwait(false) is { End: FeedEnd.Unsupported, Error: { } error })
+        {
+            _server.Kill();
+            logger.Unsupported(error.Message);
+            status.Set("failed", error.Message);
+            return LifeEnd.Unsupported;
+        }
+
+        // Without its standby postgres could never commit again; and a feed that ended early is a dying postgres nearly always.
+        await Task.WhenAny(_server.Exited, Task.Delay(TimeSpan.FromSeconds(2), CancellationToken.None)).ConfigureAwait(false);
+        _server.Kill();
+        await _server.Exited.ConfigureAwait(false);
+        return LifeEnd.Died;
+    }
+
+    private async Task<LifeEnd> StopAsync()
+    {
+        if (_server is null)
+        {
+            return LifeEnd.Stopped;
+        }
+
+        status.Set("stopping");
+        logger.Stopping();
+        _server.StopFast();
+        await Task.WhenAny(_server.Exited, _fenced.Task, Task.Delay(options.StopTimeoutMs, CancellationToken.None)).ConfigureAwait(false);
+        if (_fenced.Task.IsCompleted)
+        {
+            return LifeEnd.Fenced;
+        }
+
+        if (!_server.Exited.IsCompleted)
+        {
+            logger.StopTimedOut(options.StopTimeoutMs);
+        }
+
+        logger.Stopped(new Lsn(_writer!.Vdl));
+        return LifeEnd.Stopped;
+    }
+}

@@ -1,0 +1,392 @@
+using System.Diagnostics;
+using System.Numerics;
+using Redoubt.Compute.Volume;
+using Redoubt.Protocol;
+using Redoubt.Wal;
+
+namespace Redoubt.Compute.Shipping;
+
+/// <summary>
+/// The log's way out: gathers records into frames, ships each frame to every copy of its group, and knows the VDL from the acknowledgements.
+/// </summary>
+/// <remarks>
+/// Who does the work: the thread that reads PostgreSQL's log frames and sends; the thread on which an acknowledgement arrives moves the VDL, reports it
+/// to PostgreSQL and sends what was gathered meanwhile. No timers and no queues between threads. While so many shipments as
+/// configured are on their way to the quorum, new records are gathered into one frame: the busier the disks, the larger the batches.
+/// A shipment is dropped from memory when all copies have it; over the window, when a write quorum has it (who lacks it gets it from peers);
+/// never before. When the window is full of log that no quorum has, reading PostgreSQL's log stops.
+/// </remarks>
+public sealed partial class VolumeWriter : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly VolumeShape _shape;
+    private readonly QuorumTracker _quorum;
+    private readonly GroupLog[] _groups;
+    private readonly SegmentStream[][] _streams;
+    private readonly long[] _quorumSequence;
+    private readonly long _window;
+    private readonly int _inFlight;
+    private readonly ILogger _logger;
+    private readonly CommitTimings _timings;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _room = new(0);
+    private readonly List<(ulong Lsn, TaskCompletionSource Reached)> _waiters = [];
+    private Task[] _tasks = [];
+    private bool _waitingForRoom;
+    private FencedException? _fenced;
+
+    public VolumeWriter(
+        OpenedVolume volume,
+        VolumeShape shape,
+        IReadOnlyList<GrpcSegment> segments,
+        long windowBytes,
+        int inFlight,
+        CommitTimings timings,
+        ILogger logger)
+    {
+        Volume = volume;
+        _shape = shape;
+        _window = windowBytes;
+        _inFlight = inFlight;
+        _timings = timings;
+        _logger = logger;
+        _quorum = new QuorumTracker(shape, volume.End.Vdl, volume.End.GroupEnds);
+        _quorumSequence = new long[shape.Groups];
+        _groups = [.. Enumerable.Range(0, shape.Groups).Select(g => new GroupLog(volume.Epoch, volume.End.GroupEnds[g]))];
+        _streams = [.. Enumerable.Range(0, shape.Groups).Select(g => segments.Where(s => s.Group == g).OrderBy(s => s.Copy)
+            .Select(s => new SegmentStream(this, _groups[g], s, logger)).ToArray())];
+    }
+
+    public OpenedVolume Volume { get; }
+
+    /// <summary>Called without locks, on the thread that moved it, whenever the VDL moved; calls may overlap and come out of order.</summary>
+    public Action<ulong>? VdlMoved { get; set; }
+
+    /// <summary>Called once when a newer writer shows up.</summary>
+    public Action<FencedException>? Fenced { get; set; }
+
+    /// <summary>All streams: [group][copy].</summary>
+    public IReadOnlyList<IReadOnlyList<SegmentStream>> Streams => _streams;
+
+    /// <summary>True when commits can reach a write quorum of every group.</summary>
+    public bool HasWriteQuorum => _streams.All(g => g.Count(s => s.IsConnected) >= _shape.WriteQuorum);
+
+    /// <summary>The volume durable LSN.</summary>
+    public ulong Vdl
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _quorum.Vdl;
+            }
+        }
+    }
+
+    /// <summary>Bytes of log in memory.</summary>
+    public long KeptBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return KeptBytesLocked();
+            }
+        }
+    }
+
+    /// <summary>The read point for a page of a group, and the LSN to which a copy must be complete to serve it.</summary>
+    public (ulong ReadPoint, ulong CompleteAt) ReadPoint(int group)
+    {
+        lock (_gate)
+        {
+            return (_quorum.Vdl, _quorum.GroupVdl(group));
+        }
+    }
+
+    /// <summary>A copy's SCL, as last heard.</summary>
+    public ulong Scl(int group, int copy)
+    {
+        lock (_gate)
+        {
+            return _quorum.Position(group, copy);
+        }
+    }
+
+    /// <summary>Connects to all segments.</summary>
+    public void Start()
+    {
+        _tasks = [.. _streams.SelectMany(s => s).Select(s => Task.Run(() => s.RunAsync(_stop.Token)))];
+        StartHeartbeat();
+    }
+
+    /// <summary>Takes the next entry. Nothing need be sent before <see cref="Ship"/>.</summary>
+    /// <exception cref="FencedException">This writer is fenced.</exception>
+    public void Add(LogEntryKind kind, Lsn start, Lsn end, ulong mask, ReadOnlySpan<byte> body, long receivedAt)
+    {
+        lock (_gate)
+        {
+            if (_fenced is not null)
+            {
+                throw _fenced;
+            }
+
+            for (ulong rest = mask; rest != 0; rest &= rest - 1)
+            {
+                int group = BitOperations.TrailingZeroCount(rest);
+                if (_groups[group].IsFull)
+                {
+                    ShipLocked(group);
+                }
+
+                _groups[group].Add(kind, start, end, mask, body, receivedAt);
+            }
+
+            _quorum.Add(end.Value, mask);
+        }
+    }
+
+    /// <summary>Sends what was added, now or as soon as a shipment on its way has reached the quorum.</summary>
+    public void Ship()
+    {
+        lock (_gate)
+        {
+            for (int g = 0; g < _groups.Length; g++)
+            {
+                if (_groups[g].HasGathered && MayShip(g))
+                {
+                    ShipLocked(g);
+                }
+            }
+        }
+
+        for (int g = 0; g < _groups.Length; g++)
+        {
+            Pump(g);
+        }
+    }
+
+    /// <summary>Blocks the caller while the window is full of log that no quorum has.</summary>
+    public void WaitForRoom(CancellationToken cancellationToken)
+    {
+        bool told = false;
+        while (true)
+        {
+            lock (_gate)
+            {
+                if (KeptBytesLocked() < _window || _fenced is not null)
+                {
+                    return;
+                }
+
+                _waitingForRoom = true;
+            }
+
+            if (!told)
+            {
+                _logger.LogWindowFull(_window >> 20);
+                told = true;
+            }
+
+            _room.Wait(cancellationToken);
+        }
+    }
+
+    /// <summary>Completes when the VDL has reached a position.</summary>
+    /// <exception cref="FencedException">It never will.</exception>
+    public Task WhenDurableAsync(Lsn lsn)
+    {
+        lock (_gate)
+        {
+            if (_fenced is not null)
+            {
+                return Task.FromException(_fenced);
+            }
+
+            if (_quorum.Vdl >= lsn.Value)
+            {
+                return Task.CompletedTask;
+            }
+
+            var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiters.Add((lsn.Value, reached));
+            return reached.Task;
+        }
+    }
+
+    /// <summary>A newer writer exists: nothing may be acknowledged from here on.</summary>
+    public void Fence(ulong newer, string segment)
+    {
+        FencedException fenced;
+        lock (_gate)
+        {
+            if (_fenced is not null)
+            {
+                return;
+            }
+
+            fenced = _fenced = new FencedException(Volume.Epoch, newer, segment);
+        }
+
+        Fenced?.Invoke(fenced);
+        lock (_gate)
+        {
+            foreach (var (_, reached) in _waiters)
+            {
+                reached.TrySetException(fenced);
+            }
+
+            _waiters.Clear();
+        }
+
+        _room.Release();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        VdlMoved = null;
+        Fenced = null;
+        if (_heartbeat is not null)
+        {
+            await _heartbeat.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_tasks).ConfigureAwait(false);
+        lock (_gate)
+        {
+            foreach (var group in _groups)
+            {
+                group.Trim(ulong.MaxValue, ulong.MaxValue, 0);
+            }
+
+            foreach (var (_, reached) in _waiters)
+            {
+                reached.TrySetCanceled();
+            }
+
+            _waiters.Clear();
+        }
+
+        _stop.Dispose();
+    }
+
+    internal Shipment? Take(GroupLog log, ref long sequence)
+    {
+        lock (_gate)
+        {
+            return log.Take(ref sequence);
+        }
+    }
+
+    /// <summary>A copy connects with this SCL: where its sending continues.</summary>
+    internal long Resume(SegmentStream stream, GroupLog log, ulong scl)
+    {
+        lock (_gate)
+        {
+            _quorum.Acknowledge(stream.Segment.Group, stream.Segment.Copy, scl);
+            return log.SequenceAfter(scl);
+        }
+    }
+
+    internal void Acknowledge(SegmentStream stream, Lsn scl)
+    {
+        int g = stream.Segment.Group;
+        ulong moved = 0;
+        bool shipped = false;
+        lock (_gate)
+        {
+            if (_fenced is not null)
+            {
+                return;
+            }
+
+            // A connecting copy moves the quorum without reporting it; so compare with what was reported, not with what was.
+            _quorum.Acknowledge(g, stream.Segment.Copy, scl.Value);
+            TrimLocked(g);
+            if (_groups[g].HasGathered && MayShip(g))
+            {
+                ShipLocked(g);
+                shipped = true;
+            }
+
+            if (_quorum.Vdl > _reportedVdl)
+            {
+                moved = _reportedVdl = _quorum.Vdl;
+                CompleteWaiters(moved);
+            }
+        }
+
+        if (moved != 0)
+        {
+            VdlMoved?.Invoke(moved);
+        }
+
+        if (shipped)
+        {
+            Pump(g);
+        }
+    }
+
+    private ulong _reportedVdl;
+
+    private long KeptBytesLocked() => _groups.Length == 1 ? _groups[0].KeptBytes : _groups.Sum(g => g.KeptBytes);
+
+    private void TrimLocked(int g)
+    {
+        ulong everyone = ulong.MaxValue;
+        for (int copy = 0; copy < _shape.Copies; copy++)
+        {
+            everyone = Math.Min(everyone, _quorum.Position(g, copy));
+        }
+
+        ulong durable = _quorum.GroupDurable(g);
+        long now = 0;
+        while (_groups[g].Peek(_quorumSequence[g]) is { } shipment && shipment.End <= durable)
+        {
+            now = now == 0 ? Stopwatch.GetTimestamp() : now;
+            _timings.AtQuorum(shipment, now);
+            _quorumSequence[g]++;
+        }
+
+        _groups[g].Trim(everyone, durable, Math.Max(1 << 20, _window / 2 / _groups.Length));
+        if (_waitingForRoom && KeptBytesLocked() < _window)
+        {
+            _waitingForRoom = false;
+            _room.Release();
+        }
+    }
+
+    private bool MayShip(int g) => _groups[g].NextSequence - _quorumSequence[g] < _inFlight || _groups[g].IsFull;
+
+    private void ShipLocked(int g) => _timings.Framed(_groups[g].Ship(_quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon));
+
+    private void Pump(int g)
+    {
+        foreach (var stream in _streams[g])
+        {
+            stream.Pump();
+        }
+
+        lock (_gate)
+        {
+            if (_groups[g].Peek(_groups[g].NextSequence - 1) is { SentAt: 0 } newest)
+            {
+                newest.SentAt = Stopwatch.GetTimestamp();
+                _timings.Sent(newest);
+            }
+        }
+    }
+
+    private void CompleteWaiters(ulong vdl)
+    {
+        for (int i = _waiters.Count - 1; i >= 0; i--)
+        {
+            if (_waiters[i].Lsn <= vdl)
+            {
+                _waiters[i].Reached.TrySetResult();
+                _waiters.RemoveAt(i);
+            }
+        }
+    }
+}
