@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Reflection;
+
+namespace Redoubt.Verify.Workloads;
+
+/// <summary>
+/// The workloads that come with the program: SQL files for what one session can bring about, sessions that meet each other for the rest.
+/// Together they write every kind of record that stock PostgreSQL writes (<see cref="UnreachableKinds"/> says which it does not).
+/// </summary>
+public static class BuiltInWorkload
+{
+    /// <summary>Database that the workloads run in.</summary>
+    public const string Database = "verify";
+
+    private static readonly string[] SideBySide = ["heap", "btree", "hash", "gin", "gist", "spgist", "brin", "generic"];
+
+    /// <summary>Runs everything on a running server; the server is restarted, once as after a crash, on the way.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="settings">Its settings: it is started with them again.</param>
+    /// <param name="scale">How much.</param>
+    /// <param name="progress">Receives one line per step.</param>
+    /// <param name="cancel">Stops between statements.</param>
+    /// <exception cref="StockPostgresException">A file failed: the workloads are not fit for this server.</exception>
+    public static async Task RunAsync(
+        StockPostgres server, IReadOnlyDictionary<string, string> settings, WorkloadScale scale, Action<string>? progress, CancellationToken cancel)
+    {
+        string folder = server.MakeFolder("workloads");
+        await server.ExecuteAsync($"CREATE DATABASE {Database}", cancel).ConfigureAwait(false);
+        await FileAsync(server, folder, "setup", scale, progress, cancel).ConfigureAwait(false);
+        await Task.WhenAll(
+            FileAsync(server, folder, "bulk", scale, progress, cancel),
+            FilesAsync(server, folder, SideBySide, scale, progress, cancel)).ConfigureAwait(false);
+
+        progress?.Invoke("concurrent sessions");
+        await ConcurrentWorkload.RunAsync(server, Database, scale, cancel).ConfigureAwait(false);
+        await FilesAsync(server, folder, ["ddl", "xact"], scale, progress, cancel).ConfigureAwait(false);
+
+        progress?.Invoke("restarts");
+        await server.ExecuteAsync("ALTER SYSTEM SET full_page_writes = 'on'", cancel).ConfigureAwait(false);
+        server.Reload();
+        await RestartAsync(server, With(settings, "max_connections", "90"), fast: true, cancel).ConfigureAwait(false);
+        await server.ExecuteAsync("CREATE TABLE crashed (id int PRIMARY KEY); INSERT INTO crashed SELECT generate_series(1, 5000)", cancel, Database)
+            .ConfigureAwait(false);
+        await RestartAsync(server, settings, fast: false, cancel).ConfigureAwait(false);
+        await FileAsync(server, folder, "wrap", scale, progress, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>A copy of settings with one more.</summary>
+    public static Dictionary<string, string> With(IReadOnlyDictionary<string, string> settings, string name, string value) =>
+        new(settings) { [name] = value };
+
+    private static async Task RestartAsync(
+        StockPostgres server, IReadOnlyDictionary<string, string> settings, bool fast, CancellationToken cancel)
+    {
+        await server.StopAsync(fast, cancel).ConfigureAwait(false);
+        await server.StartAsync(settings, cancel).ConfigureAwait(false);
+    }
+
+    private static async Task FilesAsync(
+        StockPostgres server, string folder, string[] names, WorkloadScale scale, Action<string>? progress, CancellationToken cancel)
+    {
+        foreach (string name in names)
+        {
+            await FileAsync(server, folder, name, scale, progress, cancel).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task FileAsync(
+        StockPostgres server, string folder, string name, WorkloadScale scale, Action<string>? progress, CancellationToken cancel)
+    {
+        progress?.Invoke(name);
+        string path = Path.Combine(folder, name + ".sql");
+        var resource = Assembly.GetExecutingAssembly().GetManifestResourceStream(name + ".sql")!;
+        await using (resource.ConfigureAwait(false))
+        {
+            var file = File.Create(path);
+            await using (file.ConfigureAwait(false))
+            {
+                await resource.CopyToAsync(file, cancel).ConfigureAwait(false);
+            }
+        }
+
+        var variables = new Dictionary<string, string>
+        {
+            ["n"] = scale.Rows.ToString(CultureInfo.InvariantCulture),
+            ["xids"] = scale.Xids.ToString(CultureInfo.InvariantCulture),
+        };
+        var (status, output) = await server.PsqlAsync(Database, path, variables, stopOnError: true, cancel).ConfigureAwait(false);
+        if (status != 0)
+        {
+            string error = output.Split('\n').FirstOrDefault(line => line.Contains("ERROR", StringComparison.Ordinal)) ?? output.Trim();
+            throw new StockPostgresException($"The built-in workload {name}.sql failed: {error}");
+        }
+    }
+}
