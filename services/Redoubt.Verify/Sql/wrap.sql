@@ -1,4 +1,5 @@
 -- Consumes transaction ids, multixacts and commit timestamps until their oldest segments can go. Variables: xids, multis.
+COMMIT PREPARED 'stays';
 CREATE TABLE w (id int PRIMARY KEY, v int) WITH (autovacuum_enabled = off);
 INSERT INTO w SELECT i, 0 FROM generate_series(1, 200) i;
 CREATE PROCEDURE subxids(amount int) LANGUAGE plpgsql AS $$
@@ -29,3 +30,5 @@ SET vacuum_freeze_min_age = 0; SET vacuum_multixact_freeze_min_age = 0;
 VACUUM (FREEZE);
 ALTER DATABASE template0 ALLOW_CONNECTIONS false;
 CHECKPOINT;
+\c verify
+BEGIN; UPDATE w SET v = 1 WHERE id < 9; SAVEPOINT a; INSERT INTO w VALUES (1000, 1); PREPARE TRANSACTION 'left_over';

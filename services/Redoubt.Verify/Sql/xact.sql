@@ -19,8 +19,6 @@ BEGIN; UPDATE x SET v = 11 WHERE id < 50; CREATE TABLE never (id int); PREPARE T
 ROLLBACK PREPARED 'aborts';
 BEGIN; CREATE TABLE born (id int); INSERT INTO born SELECT generate_series(1, 500); DROP TABLE IF EXISTS x_old; PREPARE TRANSACTION 'ddl';
 COMMIT PREPARED 'ddl';
-BEGIN; DELETE FROM x WHERE id BETWEEN 1000 AND 1010; PREPARE TRANSACTION 'stays';
-CHECKPOINT;
 -- Logical messages, replication origins, restore points, forced switches.
 SELECT pg_logical_emit_message(true, 'redoubt', 'transactional');
 SELECT pg_logical_emit_message(false, 'redoubt', repeat('long ', 5000));
@@ -51,5 +49,7 @@ BEGIN; CREATE TABLE cat2 (id int); ALTER TABLE cat2 ADD COLUMN c text; TRUNCATE 
 TRUNCATE cat;
 VACUUM FULL pg_class;
 SELECT pg_drop_replication_slot('logical');
-LOCK TABLE x IN ACCESS EXCLUSIVE MODE;
 BEGIN; LOCK TABLE x IN ACCESS EXCLUSIVE MODE; UPDATE x SET v = 0 WHERE id = 7; COMMIT;
+-- Survives a checkpoint and restarts; wrap.sql ends it.
+BEGIN; DELETE FROM x WHERE id BETWEEN 1000 AND 1010; PREPARE TRANSACTION 'stays';
+CHECKPOINT;
