@@ -12,7 +12,8 @@ namespace Redoubt.Verify;
 /// <remarks>
 /// With the files of the primary that wrote the log, pages are masked, and these may differ because PostgreSQL does not log them:
 /// free-space maps; sequences (the log runs ahead of the page); the cache of pages in the metapage of an SP-GiST index; pages past the end
-/// that were added but never filled; unlogged relations but for their init forks. With the files of a standby, which had nothing but the
+/// that were added but never filled; unlogged relations but for their init forks; visibility-map bits that <c>CREATE DATABASE</c> by
+/// <c>WAL_LOG</c> copied (it logs those pages as if their contents were unused space). With the files of a standby, which had nothing but the
 /// same log, pages must be equal but for the unused space between <c>pd_lower</c> and <c>pd_upper</c>; only free-space maps may differ.
 /// </remarks>
 public sealed class ClusterComparison
@@ -24,7 +25,6 @@ public sealed class ClusterComparison
     private readonly bool _exact;
     private readonly byte[] _theirPage = new byte[PageRedo.PageSize];
     private readonly byte[] _ourPage = new byte[PageRedo.PageSize];
-    private readonly byte[] _masked = new byte[PageRedo.PageSize];
 
     private ClusterComparison(ClusterState ours, RelationKinds kinds, bool exact)
     {
@@ -142,6 +142,12 @@ public sealed class ClusterComparison
             return;
         }
 
+        if (!_exact && key.Fork == Fork.VisibilityMap && _ours.Databases.Contains((key.Rel.DbOid, key.Rel.SpcOid)) && OnlyBitsMissing())
+        {
+            UnloggedPages++;
+            return;
+        }
+
         int at;
         try
         {
@@ -204,6 +210,19 @@ public sealed class ClusterComparison
         _kinds.Find(rel)?.Rmgr ?? (BufferMask.U16(page, 16) == PageRedo.PageSize - 16 ? RmgrId.Btree : RmgrId.Heap);
 
     private string Describe(in RelFileLocator rel) => _kinds.Find(rel) is { } kind ? $"{rel} ({kind.Name}, {RmgrNames.Rmgr(kind.Rmgr)})" : $"{rel}";
+
+    private bool OnlyBitsMissing()
+    {
+        for (int at = BufferMask.HeaderSize; at < PageRedo.PageSize; at++)
+        {
+            if ((_ourPage[at] & ~_theirPage[at]) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static bool IsEmptyPage(ReadOnlySpan<byte> page) =>
         !page.ContainsAnyExcept((byte)0) || BufferMask.Lower(page) <= BufferMask.HeaderSize;

@@ -1,8 +1,8 @@
-CREATE TABLE br (id int, v int, t text) WITH (autovacuum_enabled = off, fillfactor = 20);
+CREATE TABLE br (id int, v int, t text) WITH (autovacuum_enabled = off, fillfactor = 10);
 CREATE INDEX br_id ON br USING brin (id) WITH (pages_per_range = 1);
 CREATE INDEX br_m ON br USING brin (v int4_minmax_multi_ops, t text_bloom_ops) WITH (pages_per_range = 2, autosummarize = on);
 CREATE INDEX br_t ON br USING brin (t) WITH (pages_per_range = 1);
-INSERT INTO br SELECT i, i % 1000, repeat(chr(65 + i % 26), 20 + i % 30) FROM generate_series(1, :n / 20 + 40000) i;
+INSERT INTO br SELECT i, i % 1000, repeat(chr(65 + i % 26), 20 + i % 30) FROM generate_series(1, :n / 2) i;
 SELECT brin_summarize_new_values('br_id'), brin_summarize_new_values('br_m'), brin_summarize_new_values('br_t');
 UPDATE br SET id = id + 5 WHERE id % 100 = 0;
 -- Summaries that grow until they no longer fit where they are.

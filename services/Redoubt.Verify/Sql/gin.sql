@@ -11,12 +11,14 @@ VACUUM g;
 INSERT INTO g SELECT i, ARRAY[1, 3, i], 'more ' || i, jsonb_build_object('m', i) FROM generate_series(1, :n / 100) i;
 -- Posting trees: split, vacuum, pages deleted.
 CREATE TABLE gp (id int, a int[]) WITH (autovacuum_enabled = off);
-INSERT INTO gp SELECT i, ARRAY[1, 2] FROM generate_series(1, :n / 8 + 60000) i;
+INSERT INTO gp SELECT i, ARRAY[1, 2] FROM generate_series(1, :n + 20000) i;
 CREATE INDEX gp_a ON gp USING gin (a) WITH (fastupdate = off);
 INSERT INTO gp SELECT i, ARRAY[1] FROM generate_series(1, :n / 20) i;
-DELETE FROM gp WHERE id BETWEEN 2000 AND :n / 8 + 50000;
+DELETE FROM gp WHERE id BETWEEN 1000 AND :n + 15000;
 VACUUM gp;
-INSERT INTO gp SELECT i, ARRAY[1, 2] FROM generate_series(1, 20000) i;
+INSERT INTO gp SELECT i, ARRAY[1, 2] FROM generate_series(1, :n / 4) i;
+-- A posting list that outgrows its leaf item.
+INSERT INTO gp SELECT i, ARRAY[-7] FROM generate_series(1, 6000) i;
 DELETE FROM gp WHERE id % 2 = 0;
 VACUUM gp;
 DELETE FROM gp;

@@ -24,10 +24,10 @@ RESET enable_seqscan; RESET enable_bitmapscan;
 -- Chains that are squeezed in steps: full pages behind gaps.
 CREATE TABLE hs (k int, v int) WITH (autovacuum_enabled = off);
 CREATE INDEX hs_k ON hs USING hash (k);
-INSERT INTO hs SELECT i % 3, i FROM generate_series(1, 9000) i;
-DELETE FROM hs WHERE v < 4000 AND v % 7 <> 0;
+INSERT INTO hs SELECT i % 3, i FROM generate_series(1, 6000) i;
+DELETE FROM hs WHERE v < 3000 AND v % 7 <> 0;
 VACUUM hs;
-DELETE FROM hs WHERE v > 6000 AND v % 3 = 0;
+DELETE FROM hs WHERE v > 4000 AND v % 3 = 0;
 VACUUM hs;
 INSERT INTO hs SELECT i % 3, i FROM generate_series(1, 5000) i;
 DELETE FROM hs WHERE v % 2 = 0;

@@ -12,6 +12,8 @@ public static class BuiltInWorkload
     /// <summary>Database that the workloads run in.</summary>
     public const string Database = "verify";
 
+    private const string BulkDatabase = "verify_bulk";
+
     private static readonly string[] SideBySide = ["heap", "btree", "hash", "gin", "gist", "spgist", "brin", "generic"];
 
     /// <summary>Runs everything on a running server; the server is restarted, once as after a crash, on the way.</summary>
@@ -27,8 +29,10 @@ public static class BuiltInWorkload
         string folder = server.MakeFolder("workloads");
         await server.ExecuteAsync($"CREATE DATABASE {Database}", cancel).ConfigureAwait(false);
         await FileAsync(server, folder, "setup", scale, progress, cancel).ConfigureAwait(false);
+        // In a database of its own, so that its snapshots do not keep alive what the others need dead.
+        await server.ExecuteAsync($"CREATE DATABASE {BulkDatabase}", cancel).ConfigureAwait(false);
         await Task.WhenAll(
-            FileAsync(server, folder, "bulk", scale, progress, cancel),
+            FileAsync(server, folder, "bulk", scale, progress, cancel, BulkDatabase),
             FilesAsync(server, folder, SideBySide, scale, progress, cancel)).ConfigureAwait(false);
 
         progress?.Invoke("concurrent sessions");
@@ -36,9 +40,11 @@ public static class BuiltInWorkload
         await FilesAsync(server, folder, ["ddl", "xact"], scale, progress, cancel).ConfigureAwait(false);
 
         progress?.Invoke("restarts");
-        await server.ExecuteAsync("ALTER SYSTEM SET full_page_writes = 'on'", cancel).ConfigureAwait(false);
-        server.Reload();
-        await RestartAsync(server, With(settings, "max_connections", "90"), fast: true, cancel).ConfigureAwait(false);
+        await server.ExecuteAsync($"ALTER SYSTEM SET full_page_writes = '{(settings["full_page_writes"] == "on" ? "off" : "on")}'", cancel).ConfigureAwait(false);
+        var other = With(settings, "max_connections", "90");
+        other.Remove("full_page_writes");
+        await RestartAsync(server, other, fast: true, cancel).ConfigureAwait(false);
+        await server.ExecuteAsync("ALTER SYSTEM RESET full_page_writes", cancel).ConfigureAwait(false);
         await server.ExecuteAsync("CREATE TABLE crashed (id int PRIMARY KEY); INSERT INTO crashed SELECT generate_series(1, 5000)", cancel, Database)
             .ConfigureAwait(false);
         await RestartAsync(server, settings, fast: false, cancel).ConfigureAwait(false);
@@ -66,7 +72,8 @@ public static class BuiltInWorkload
     }
 
     private static async Task FileAsync(
-        StockPostgres server, string folder, string name, WorkloadScale scale, Action<string>? progress, CancellationToken cancel)
+        StockPostgres server, string folder, string name, WorkloadScale scale, Action<string>? progress, CancellationToken cancel,
+        string database = Database)
     {
         progress?.Invoke(name);
         string path = Path.Combine(folder, name + ".sql");
@@ -85,7 +92,7 @@ public static class BuiltInWorkload
             ["n"] = scale.Rows.ToString(CultureInfo.InvariantCulture),
             ["xids"] = scale.Xids.ToString(CultureInfo.InvariantCulture),
         };
-        var (status, output) = await server.PsqlAsync(Database, path, variables, stopOnError: true, cancel).ConfigureAwait(false);
+        var (status, output) = await server.PsqlAsync(database, path, variables, stopOnError: true, cancel).ConfigureAwait(false);
         if (status != 0)
         {
             string error = output.Split('\n').FirstOrDefault(line => line.Contains("ERROR", StringComparison.Ordinal)) ?? output.Trim();

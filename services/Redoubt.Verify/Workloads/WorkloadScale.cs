@@ -9,8 +9,8 @@ namespace Redoubt.Verify.Workloads;
 public readonly record struct WorkloadScale(int Rows, int Xids, int MultiXacts, int Sessions, int SessionSteps)
 {
     /// <summary>At least two million block changes, every kind.</summary>
-    public static WorkloadScale Full { get; } = new(200_000, 1_150_000, 70_000, 6, 1500);
+    public static WorkloadScale Full { get; } = new(50_000, 1_150_000, 70_000, 6, 1500);
 
     /// <summary>About 200,000 block changes, for a test suite.</summary>
-    public static WorkloadScale Small { get; } = new(10_000, 20_000, 500, 4, 200);
+    public static WorkloadScale Small { get; } = new(3_000, 20_000, 500, 4, 150);
 }
