@@ -18,7 +18,11 @@ KubernetesClientConfiguration config;
 try
 {
     options = OperatorOptions.From(builder.Configuration);
-    if (!IPEndPoint.TryParse(options.HttpListen, out listen))
+    // The port comes after the last colon, also where the address is IPv6 and has no brackets, as $(POD_IP):8080 makes it.
+    var colon = options.HttpListen.LastIndexOf(':');
+    listen = colon > 0 && IPAddress.TryParse(options.HttpListen.AsSpan(0, colon).Trim("[]"), out var address)
+        && ushort.TryParse(options.HttpListen.AsSpan(colon + 1), out var port) ? new IPEndPoint(address, port) : null;
+    if (listen is null)
     {
         throw new InvalidOperationException($"REDOUBT_HTTP_LISTEN is '{options.HttpListen}'; write an address and a port, for example 0.0.0.0:8080.");
     }

@@ -44,8 +44,7 @@ internal static class ComputePlan
                 draft.DeletePod(current, reason.Message);
                 draft.Event(reason.Reason, $"{current.Metadata.Name} is replaced: {reason.Message}", reason.Warning);
                 draft.Activities.Add($"Replacing the compute pod: {reason.Message}");
-                current = null;
-                Start(draft, Build, image, attempt: 0);
+                Start(draft, Build, image, attempt: 0, $"it replaces {current.Metadata.Name}");
                 return;
             }
 
@@ -60,6 +59,7 @@ internal static class ComputePlan
         }
 
         var attempt = 0;
+        var why = draft.ComputeGeneration == 0 ? "storage is up" : "there is no compute pod";
         if (ended is not null && ended == draft.ComputePods[^1])
         {
             attempt = AttemptAfter(ended, out var endedAt);
@@ -69,22 +69,23 @@ internal static class ComputePlan
             if (left > TimeSpan.Zero)
             {
                 draft.CheckAgain(left);
-                draft.Problems.Add(new Problem("ComputeFails", $"{how}; {attempt} starts in a row have failed, the next comes after a pause: see kubectl logs {ended.Metadata.Name}"));
+                draft.Problems.Add(new Problem("ComputeFails", $"{how}; {attempt} starts in a row have failed, the next comes after a pause: see kubectl logs {ended.Metadata.Name}", Blocks: true));
                 draft.Activities.Add($"Waiting to start PostgreSQL again: {how}");
                 return;
             }
 
+            why = how;
             draft.Event(ended.Ended()?.ExitCode == 3 ? "ComputeFenced" : "ComputeEnded", $"{how} and is replaced", warning: true);
         }
 
-        Start(draft, Build, image, attempt);
+        Start(draft, Build, image, attempt, why);
     }
 
-    private static void Start(PlanDraft draft, Func<long, int, V1Pod> build, string image, int attempt)
+    private static void Start(PlanDraft draft, Func<long, int, V1Pod> build, string image, int attempt, string why)
     {
         draft.ComputeGeneration++;
         var pod = build(draft.ComputeGeneration, attempt);
-        draft.Create(pod, draft.ComputeGeneration == 1 ? "storage is up" : "the compute pod is missing");
+        draft.Create(pod, why);
         draft.Primary = pod.Metadata.Name;
         draft.ChosenComputeImage = image;
         draft.Event("ComputeStarted", $"{pod.Metadata.Name} is started");
@@ -107,7 +108,7 @@ internal static class ComputePlan
 
         if (current.Trouble() is { } trouble)
         {
-            draft.Problems.Add(new Problem(trouble.Reason, trouble.Message));
+            draft.Problems.Add(new Problem(trouble.Reason, trouble.Message, Blocks: true));
         }
     }
 

@@ -13,9 +13,8 @@ internal static class StatusPlan
         var complete = segments.Count(s => s.State == "complete");
         var primaryPod = draft.ComputePods.FirstOrDefault(p => p.Metadata.Name == draft.Primary);
         var report = draft.Primary is null ? null : draft.Snapshot.Reports.GetValueOrDefault(draft.Primary)?.Compute;
-        var ready = primaryPod is not null && primaryPod.IsReady() && report?.State is null or "ready";
-        ready = ready && primaryPod is not null && primaryPod.IsReady();
         var deleting = draft.Cluster.Metadata.DeletionTimestamp is not null;
+        var ready = !deleting && primaryPod is not null && primaryPod.IsReady() && (report?.State is null or "ready");
         if (!deleting)
         {
             Activities(draft, ready, complete, segments.Count, report);
@@ -23,13 +22,13 @@ internal static class StatusPlan
 
         var conditions = new Conditions(draft);
         var phase = Phase(draft, ready, complete, segments.Count);
-        conditions.Set(ConditionTypes.Ready, ready && !deleting, ready ? "AcceptingConnections" : ReasonNotReady(draft, deleting), ready
+        conditions.Set(ConditionTypes.Ready, ready, ready ? "AcceptingConnections" : ReasonNotReady(draft, deleting), ready
             ? $"PostgreSQL {draft.Spec.Postgres.Version} in {draft.Primary} accepts connections and commits"
             : phase);
 
         var lacking = draft.GroupsWithoutWriteQuorum().ToList();
         conditions.Set(ConditionTypes.WriteQuorum, lacking.Count == 0, lacking.Count == 0 ? "QuorumReached" : "QuorumMissing", lacking.Count == 0
-            ? $"Every group has the {draft.Shape.Write} segments that a commit needs"
+            ? "Every group has a write quorum"
             : string.Join("; ", lacking.Select(l => $"group {l.Group} has {l.Count} of the {draft.Shape.Write} segments that a commit needs")));
 
         var bad = segments.Where(s => s.State != "complete").ToList();
@@ -37,12 +36,14 @@ internal static class StatusPlan
             ? "All segments are complete" + ZoneRemark(draft)
             : "Not complete: " + string.Join(", ", bad.Select(s => $"{s.Name} {(draft.Groups > 1 ? $"group {s.Group} " : "")}({s.State})")));
 
-        conditions.Set(ConditionTypes.Progressing, draft.Activities.Count > 0, draft.Activities.Count > 0 ? "Reconciling" : "UpToDate",
-            draft.Activities.Count > 0 ? string.Join("; ", draft.Activities) : "The cluster is what its spec asks for");
+        var hindrance = Hindrance(draft);
+        var progressing = draft.Activities.Count > 0 && hindrance is null;
+        conditions.Set(ConditionTypes.Progressing, progressing, progressing ? "Reconciling" : hindrance is null ? "UpToDate" : "Hindered",
+            progressing ? string.Join("; ", draft.Activities) : hindrance is null ? "The cluster is what its spec asks for" : hindrance.Message);
 
         var degraded = draft.Problems.Count > 0 || (draft.WasOpened && !deleting && (bad.Count > 0 || !ready));
         conditions.Set(ConditionTypes.Degraded, degraded,
-            !degraded ? "Sound" : draft.Problems.Count > 0 ? draft.Problems[0].Reason : bad.Count > 0 ? "SegmentsIncomplete" : "NotReady",
+            !degraded ? "Sound" : draft.Problems.Count > 0 ? (hindrance ?? draft.Problems[0]).Reason : bad.Count > 0 ? "SegmentsIncomplete" : "NotReady",
             !degraded ? "Nothing is wrong"
             : draft.Problems.Count > 0 ? string.Join("; ", draft.Problems.Select(p => p.Message))
             : bad.Count > 0 ? $"{complete} of {segments.Count} segments are complete" : phase);
@@ -96,11 +97,6 @@ internal static class StatusPlan
 
     private static void Activities(PlanDraft draft, bool ready, int complete, int all, ComputeReport? report)
     {
-        if (draft.Problems.Any(p => p.Blocks))
-        {
-            return;
-        }
-
         if (!draft.WasOpened && complete < all && draft.Activities.Count == 0 && !ready)
         {
             draft.Activities.Add($"Creating storage ({draft.Copies.Count(c => c.IsReady)} of {draft.Shape.Copies} pods ready)");
@@ -114,7 +110,7 @@ internal static class StatusPlan
 
         if (ready && complete < all)
         {
-            draft.Activities.Add($"Storage is catching up ({complete} of {all} segments complete)");
+            draft.Activities.Add($"Waiting for storage ({complete} of {all} segments complete)");
         }
     }
 
@@ -125,9 +121,9 @@ internal static class StatusPlan
             return draft.Activities.FirstOrDefault() ?? "Deleting";
         }
 
-        if (draft.Problems.FirstOrDefault(p => p.Blocks) is { } blocking && !ready)
+        if (!ready && Hindrance(draft) is { } hindrance)
         {
-            return "Waiting: " + blocking.Message;
+            return "Waiting: " + hindrance.Message;
         }
 
         if (ready)
@@ -143,17 +139,17 @@ internal static class StatusPlan
             return $"Unavailable: {count} of the {draft.Shape.Write} storage segments that a commit needs";
         }
 
-        if (draft.Problems.FirstOrDefault() is { } problem)
-        {
-            return "Waiting: " + problem.Message;
-        }
-
         return draft.Activities.FirstOrDefault() ?? "Creating";
     }
 
+    /// <summary>The problem that keeps the cluster from getting on: any that blocks, or any at all while storage is short of a write quorum.</summary>
+    private static Problem? Hindrance(PlanDraft draft) =>
+        draft.Problems.FirstOrDefault(p => p.Blocks)
+        ?? (draft.Copies.Count(c => c.IsReady) < draft.Shape.Write ? draft.Problems.FirstOrDefault() : null);
+
     private static string ReasonNotReady(PlanDraft draft, bool deleting) =>
         deleting ? "Deleting"
-        : draft.Problems.Count > 0 ? draft.Problems[0].Reason
+        : Hindrance(draft) is { } hindrance ? hindrance.Reason
         : draft.WasOpened ? "Recovering" : "Creating";
 
     private static string ZoneRemark(PlanDraft draft)
@@ -201,7 +197,7 @@ internal static class StatusPlan
                     case ConditionTypes.StorageHealthy:
                         Events.Add(new PlannedEvent(!good, good ? "StorageHealed" : "StorageDegraded", message));
                         break;
-                    case ConditionTypes.Degraded when value:
+                    case ConditionTypes.Degraded when value && reason is not ("SegmentsIncomplete" or "NotReady"):
                         Events.Add(new PlannedEvent(true, reason, message));
                         break;
                 }

@@ -80,7 +80,7 @@ internal static class StoragePlan
         if (pod is null)
         {
             draft.Create(wanted, draft.WasOpened ? $"{copy.Name} is missing" : $"copy {copy.Index} needs a pod");
-            if (draft.WasOpened)
+            if (draft.WasOpened && copy.Claim is not null)
             {
                 draft.Event("StoragePodReplaced", $"{copy.Name} was missing and is started again on its volume");
             }

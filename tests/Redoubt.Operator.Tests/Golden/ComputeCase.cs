@@ -1,0 +1,14 @@
+using System.Text.Json.Serialization;
+
+namespace Redoubt.Operator.Tests.Golden;
+
+/// <summary>A compute pod in a few words.</summary>
+internal sealed class ComputeCase : PodCase
+{
+    [JsonPropertyName("generation")] public long Generation { get; init; } = 1;
+    [JsonPropertyName("attempt")] public int Attempt { get; init; }
+    [JsonPropertyName("epoch")] public long Epoch { get; init; } = 1;
+    [JsonPropertyName("message")] public string? Message { get; init; }
+    [JsonPropertyName("oldConfig")] public bool OldConfig { get; init; }
+    [JsonPropertyName("pendingRestart")] public List<string>? PendingRestart { get; init; }
+}

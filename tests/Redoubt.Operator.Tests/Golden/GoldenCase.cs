@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using k8s;
+using k8s.Models;
+using Redoubt.Operator.Api;
+using Redoubt.Operator.Planning;
+using Redoubt.Operator.Planning.Builders;
+
+namespace Redoubt.Operator.Tests.Golden;
+
+/// <summary>
+/// The input of a golden test. Pods are described in a few words and built by the builders, so that an input says what is
+/// special about it and nothing else.
+/// </summary>
+internal sealed class GoldenCase
+{
+    public static readonly DateTime Now = new(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc);
+    public const string Uid = "11111111-2222-3333-4444-555555555555";
+
+    [JsonPropertyName("cluster")] public required JsonObject Cluster { get; init; }
+
+    /// <summary>Whether objects are shown in full in the expected output.</summary>
+    [JsonPropertyName("showObjects")] public bool ShowObjects { get; init; }
+    [JsonPropertyName("nodes")] public List<NodeCase> Nodes { get; init; } = [new("w1", "a"), new("w2", "b"), new("w3", "c")];
+    [JsonPropertyName("storageClasses")] public List<StorageClassCase> StorageClasses { get; init; } = [new("standard") { Default = true, Expands = true }];
+    [JsonPropertyName("storage")] public List<StorageCase> Storage { get; init; } = [];
+    [JsonPropertyName("compute")] public List<ComputeCase> Compute { get; init; } = [];
+    [JsonPropertyName("secrets")] public bool Secrets { get; init; } = true;
+
+    public static GoldenCase Read(string path) =>
+        YamlText.ReadAll(File.ReadAllText(path)).Single().Deserialize<GoldenCase>(new JsonSerializerOptions { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow })!;
+
+    public ClusterSnapshot Snapshot()
+    {
+        var options = new OperatorOptions
+        {
+            StorageImage = "redoubt:1",
+            ComputeImages = new Dictionary<int, string> { [17] = "redoubt-compute:1-pg17", [18] = "redoubt-compute:1-pg18" },
+        };
+        var cluster = KubernetesJson.Deserialize<DatabaseCluster>(Cluster);
+        cluster.Metadata.NamespaceProperty ??= "default";
+        cluster.Metadata.Uid ??= Uid;
+        cluster.Metadata.Generation ??= 1;
+        var copies = cluster.Spec.Storage.Copies;
+        var zones = Zones.Assign(copies, new Dictionary<int, string?>(), Zones.Known(cluster.Spec.Storage, Nodes.Select(n => n.Build())));
+        var volume = cluster.Status?.VolumeId ?? Uid;
+        var reports = new Dictionary<string, PodReport>();
+        var pods = new List<V1Pod>();
+        var claims = new List<V1PersistentVolumeClaim>();
+        foreach (var description in Storage.SelectMany(s => s.Expand(copies)))
+        {
+            var claim = ClaimBuilder.Build(cluster, description.Index, zones[description.Index], volume, description.Size ?? cluster.Spec.Storage.Size);
+            claim.Spec.StorageClassName ??= description.ClassName;
+            claim.Status = new V1PersistentVolumeClaimStatus { Phase = description.Volume };
+            claim.Metadata.Uid = "pvc-" + description.Index;
+            claim.Metadata.DeletionTimestamp = description.VolumeTerminating ? Now : null;
+            if (description.Shape is not null)
+            {
+                claim.Metadata.Labels[Names.ShapeLabel] = description.Shape;
+            }
+
+            if (description.Volume != "none")
+            {
+                claims.Add(claim);
+            }
+
+            if (description.Pod == "none")
+            {
+                continue;
+            }
+
+            var pod = StoragePodBuilder.Build(cluster, description.Index, zones[description.Index], volume, description.Image ?? cluster.Spec.Images.Storage ?? options.StorageImage);
+            description.Describe(pod, "10.0.0." + (10 + description.Index));
+            pods.Add(pod);
+            if (description.State is not null)
+            {
+                reports[pod.Metadata.Name] = new PodReport(
+                    new StorageReport
+                    {
+                        State = "ready",
+                        Segments = [.. Enumerable.Range(0, cluster.Spec.Storage.Groups).Select(g => new SegmentReport
+                        {
+                            Group = g, Epoch = 1, Scl = "0/2000000", AppliedLsn = "0/1F00000", Vdl = "0/2000000", State = description.State,
+                        })],
+                    },
+                    null,
+                    description.SilentSeconds is { } silent ? Now.AddSeconds(-silent) : null);
+            }
+        }
+
+        foreach (var description in Compute)
+        {
+            var config = description.OldConfig ? "old" : PostgresConfigBuilder.HashOf(PostgresConfigBuilder.Build(cluster));
+            var pod = ComputePodBuilder.Build(
+                cluster, description.Generation, description.Attempt, volume,
+                description.Image ?? cluster.Spec.Images.Compute ?? options.ComputeImages[cluster.Spec.Postgres.Version], config);
+            description.Describe(pod, "10.0.0.9");
+            pods.Add(pod);
+            if (description.State is not null)
+            {
+                reports[pod.Metadata.Name] = new PodReport(
+                    null,
+                    new ComputeReport { State = description.State, Epoch = description.Epoch, Vdl = "0/2000000", Message = description.Message, PendingRestart = description.PendingRestart },
+                    description.SilentSeconds is { } silent ? Now.AddSeconds(-silent) : null);
+            }
+        }
+
+        return new ClusterSnapshot
+        {
+            Cluster = cluster,
+            Options = options,
+            Now = Now,
+            NewPassword = () => "generated",
+            Pods = pods,
+            Claims = claims,
+            Secrets = Secrets
+                ? [SecretBuilder.Auth(cluster, "kept"), SecretBuilder.Superuser(cluster, "kept"), SecretBuilder.App(cluster, "kept")]
+                : [],
+            Nodes = [.. Nodes.Select(n => n.Build())],
+            StorageClasses = [.. StorageClasses.Select(s => s.Build())],
+            Reports = reports,
+        };
+    }
+}
