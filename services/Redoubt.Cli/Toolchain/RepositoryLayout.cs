@@ -32,7 +32,8 @@ public static class RepositoryLayout
         : "dotnet";
 
     /// <summary>The launcher may have made it a link to a place that PostgreSQL's user can reach.</summary>
-    private static string Resolve(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
+    private static string Resolve(string folder) =>
+        Directory.Exists(folder) ? Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder : folder;
 
     private static string FindRoot()
     {
