@@ -12,6 +12,11 @@ var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated 
     PsqlCommand.Create(),
     DrillCommand.Create(),
     TestCommand.Create(),
+    new Command("verify", "Checks that what is stored is right.\n\nExample: ./redoubt verify cluster")
+    {
+        VerifyClusterCommand.Create(),
+    },
+    BenchCommand.Create(),
     SuperviseCommand.Create(),
 };
 
