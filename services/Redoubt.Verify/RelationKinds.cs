@@ -18,12 +18,17 @@ public sealed class RelationKinds
     private readonly Dictionary<RelFileLocator, RelationKind> _kinds = [];
 
     /// <summary>Reads the catalogs of every database that takes connections.</summary>
-    public static async Task<RelationKinds> ReadAsync(StockPostgres server, CancellationToken cancel)
+    public static Task<RelationKinds> ReadAsync(StockPostgres server, CancellationToken cancel) => ReadAsync(server.ConnectionString, cancel);
+
+    /// <summary>Reads the catalogs of every database that takes connections.</summary>
+    /// <param name="connectionString">Npgsql's connection string to a database, by its name.</param>
+    /// <param name="cancel">Ends it early.</param>
+    public static async Task<RelationKinds> ReadAsync(Func<string, string> connectionString, CancellationToken cancel)
     {
         var kinds = new RelationKinds();
-        foreach (string database in await DatabasesAsync(server, cancel).ConfigureAwait(false))
+        foreach (string database in await DatabasesAsync(connectionString, cancel).ConfigureAwait(false))
         {
-            await kinds.ReadDatabaseAsync(server, database, cancel).ConfigureAwait(false);
+            await kinds.ReadDatabaseAsync(connectionString, database, cancel).ConfigureAwait(false);
         }
 
         return kinds;
@@ -35,10 +40,10 @@ public sealed class RelationKinds
     /// <summary>The relation's kind; null for a relation that no catalog read knows (of a database without connections, or leftover).</summary>
     public RelationKind? Find(in RelFileLocator rel) => _kinds.TryGetValue(rel, out var kind) ? kind : null;
 
-    private static async Task<List<string>> DatabasesAsync(StockPostgres server, CancellationToken cancel)
+    private static async Task<List<string>> DatabasesAsync(Func<string, string> connectionString, CancellationToken cancel)
     {
         var names = new List<string>();
-        await using var connection = new NpgsqlConnection(server.ConnectionString());
+        await using var connection = new NpgsqlConnection(connectionString("postgres"));
         await connection.OpenAsync(cancel).ConfigureAwait(false);
         await using var command = new NpgsqlCommand("SELECT datname::text FROM pg_database WHERE datallowconn", connection);
         await using var reader = await command.ExecuteReaderAsync(cancel).ConfigureAwait(false);
@@ -50,9 +55,9 @@ public sealed class RelationKinds
         return names;
     }
 
-    private async Task ReadDatabaseAsync(StockPostgres server, string database, CancellationToken cancel)
+    private async Task ReadDatabaseAsync(Func<string, string> connectionString, string database, CancellationToken cancel)
     {
-        await using var connection = new NpgsqlConnection(server.ConnectionString(database));
+        await using var connection = new NpgsqlConnection(connectionString(database));
         await connection.OpenAsync(cancel).ConfigureAwait(false);
         await using var command = new NpgsqlCommand(Query, connection);
         await using var reader = await command.ExecuteReaderAsync(cancel).ConfigureAwait(false);
