@@ -1,0 +1,297 @@
+namespace Redoubt.Storage.Chain;
+
+/// <summary>
+/// The gap-free chain of a group's log as one segment holds it, and what waits beyond its gaps. Pure: it knows where frames lie, not what
+/// is in them. Not thread-safe.
+/// </summary>
+/// <param name="readMarks">Reads a stored frame's entries again; needed only when a frame overlaps the end of the chain.</param>
+public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
+{
+    private readonly List<LogRun> _runs = [];
+    private readonly SortedDictionary<(ulong From, ulong Epoch, ulong To), LogRun> _waiting = [];
+
+    /// <summary>Segment complete LSN: end of the gap-free chain.</summary>
+    public ulong Scl { get; private set; }
+
+    /// <summary>Start of the entry that ends at <see cref="Scl"/>.</summary>
+    public ulong LastStart { get; private set; }
+
+    /// <summary>Where the chain that is still in log files begins.</summary>
+    public ulong Base { get; private set; }
+
+    /// <summary>Start of the entry that ends at <see cref="Base"/>.</summary>
+    public ulong BaseStart { get; private set; }
+
+    /// <summary>Truncations that frames are checked against.</summary>
+    public TruncationHistory History { get; private set; } = TruncationHistory.Empty;
+
+    /// <summary>The chain, oldest first.</summary>
+    public IReadOnlyList<LogRun> Runs => _runs;
+
+    /// <summary>Runs beyond gaps, by where they begin.</summary>
+    public IEnumerable<LogRun> Waiting => _waiting.Values;
+
+    /// <summary>Number of <see cref="Waiting"/>.</summary>
+    public int WaitingCount => _waiting.Count;
+
+    /// <summary>Highest end of any entry held.</summary>
+    public ulong DurableEnd => _waiting.Count == 0 ? Scl : Math.Max(Scl, _waiting.Values.Max(r => r.To));
+
+    /// <summary>Forgets everything; the chain begins at <paramref name="baseEnd"/> (0: at the beginning of the log).</summary>
+    public void Reset(ulong baseEnd, ulong baseStart, TruncationHistory history)
+    {
+        _runs.Clear();
+        _waiting.Clear();
+        Base = Scl = baseEnd;
+        BaseStart = LastStart = baseStart;
+        History = history;
+    }
+
+    /// <summary>Moves the beginning of the chain forward to a position that the page store covers; what waits may then fit.</summary>
+    public void Rebase(ulong baseEnd, ulong baseStart)
+    {
+        if (baseEnd <= Scl)
+        {
+            return;
+        }
+
+        _runs.Clear();
+        Base = Scl = baseEnd;
+        BaseStart = LastStart = baseStart;
+        DrainWaiting();
+    }
+
+    /// <summary>Takes a frame that is durable at <paramref name="at"/>.</summary>
+    /// <param name="epoch">The frame's epoch.</param>
+    /// <param name="from">PrevEnd of its first entry.</param>
+    /// <param name="marks">Its entries, at least one.</param>
+    /// <param name="at">Where it lies.</param>
+    /// <exception cref="ChainException">The frame overlaps the chain's end but has no entry that continues it.</exception>
+    public ChainOffer Offer(ulong epoch, ulong from, ReadOnlySpan<EntryMark> marks, LogAddress at)
+    {
+        ulong limit = History.Limit(epoch);
+        int count = marks.Length;
+        while (count > 0 && marks[count - 1].End > limit)
+        {
+            count--;
+        }
+
+        if (count == 0)
+        {
+            return ChainOffer.Void;
+        }
+
+        var last = marks[count - 1];
+        if (last.End <= Scl)
+        {
+            return IsOtherEpoch(epoch, last.End) ? ChainOffer.OtherEpoch : ChainOffer.Duplicate;
+        }
+
+        var run = new LogRun(from, last.End, last.Start, epoch, at);
+        if (from > Scl)
+        {
+            _waiting.TryAdd((from, epoch, last.End), run);
+            return ChainOffer.Kept;
+        }
+
+        if (from < Scl && !Continues(marks, Scl))
+        {
+            throw new ChainException(
+                $"frame of epoch {epoch} {from:X}…{last.End:X} overlaps the chain's end {Scl:X} but has no entry that continues it");
+        }
+
+        Extend(run);
+        DrainWaiting();
+        return ChainOffer.Extended;
+    }
+
+    /// <summary>Takes over a history: cuts the chain, and what waits, where it says that entries never happened.</summary>
+    public void Rewrite(TruncationHistory history)
+    {
+        History = history;
+        foreach (var run in _runs)
+        {
+            if (run.To > history.Limit(run.Epoch))
+            {
+                CutAt(history.Cut(run.Epoch));
+                break;
+            }
+        }
+
+        foreach (var run in _waiting.Values.ToArray())
+        {
+            ulong limit = history.Limit(run.Epoch);
+            if (run.To <= limit)
+            {
+                continue;
+            }
+
+            _waiting.Remove((run.From, run.Epoch, run.To));
+            if (run.From < limit && Clip(run, limit) is { } clipped)
+            {
+                _waiting.TryAdd((clipped.From, clipped.Epoch, clipped.To), clipped);
+            }
+        }
+
+        DrainWaiting();
+    }
+
+    /// <summary>A stored frame turned out damaged: the chain ends before it, what follows waits until the gap is filled again.</summary>
+    /// <returns>True when anything that counts was in it.</returns>
+    public bool Damage(LogAddress at)
+    {
+        foreach (var run in _waiting.Values.ToArray())
+        {
+            if (run.At == at)
+            {
+                _waiting.Remove((run.From, run.Epoch, run.To));
+                return true;
+            }
+        }
+
+        int index = _runs.FindIndex(r => r.At == at);
+        if (index < 0)
+        {
+            return false;
+        }
+
+        foreach (var later in _runs.Skip(index + 1))
+        {
+            _waiting.TryAdd((later.From, later.Epoch, later.To), later);
+        }
+
+        _runs.RemoveRange(index, _runs.Count - index);
+        SetEnd();
+        return true;
+    }
+
+    /// <summary>Forgets the beginning of the chain: all runs that lie in files up to <paramref name="lastFile"/> at its front.</summary>
+    public void Trim(ulong lastFile)
+    {
+        int count = 0;
+        while (count < _runs.Count && _runs[count].At.File <= lastFile)
+        {
+            count++;
+        }
+
+        if (count > 0)
+        {
+            Base = _runs[count - 1].To;
+            BaseStart = _runs[count - 1].LastStart;
+            _runs.RemoveRange(0, count);
+        }
+    }
+
+    /// <summary>Index of the first run with entries that end above <paramref name="position"/>; <c>Runs.Count</c> when there is none.</summary>
+    public int IndexAfter(ulong position)
+    {
+        int low = 0, high = _runs.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_runs[middle].To > position)
+            {
+                high = middle;
+            }
+            else
+            {
+                low = middle + 1;
+            }
+        }
+
+        return low;
+    }
+
+    private static bool Continues(ReadOnlySpan<EntryMark> marks, ulong position)
+    {
+        foreach (var mark in marks)
+        {
+            if (mark.End >= position)
+            {
+                return mark.End == position;
+            }
+        }
+
+        return false;
+    }
+
+    private bool IsOtherEpoch(ulong epoch, ulong end)
+    {
+        int index = IndexAfter(end - 1);
+        return index < _runs.Count && _runs[index].From < end && _runs[index].Epoch != epoch;
+    }
+
+    private void Extend(LogRun run)
+    {
+        _runs.Add(run with { From = Scl });
+        Scl = run.To;
+        LastStart = run.LastStart;
+    }
+
+    private void DrainWaiting()
+    {
+        bool moved = true;
+        while (moved && _waiting.Count > 0)
+        {
+            moved = false;
+            foreach (var (key, run) in _waiting)
+            {
+                if (run.From > Scl)
+                {
+                    break;
+                }
+
+                if (run.To <= Scl || (run.From < Scl && !Continues(readMarks(run.At), Scl)))
+                {
+                    _waiting.Remove(key);
+                }
+                else
+                {
+                    _waiting.Remove(key);
+                    Extend(run);
+                }
+
+                moved = true;
+                break;
+            }
+        }
+    }
+
+    private void CutAt(ulong end)
+    {
+        if (end < Base)
+        {
+            throw new ChainException($"a truncation to {end:X} lies below {Base:X}, where this segment's log begins");
+        }
+
+        int keep = IndexAfter(end);
+        var bad = _runs[keep];
+        _runs.RemoveRange(keep, _runs.Count - keep);
+        if (bad.From < end && Clip(bad, end) is { } clipped)
+        {
+            _runs.Add(clipped);
+        }
+
+        SetEnd();
+    }
+
+    private LogRun? Clip(LogRun run, ulong limit)
+    {
+        EntryMark last = default;
+        foreach (var mark in readMarks(run.At))
+        {
+            if (mark.End <= limit && mark.End > run.From)
+            {
+                last = mark;
+            }
+        }
+
+        return last.End == 0 ? null : run with { To = last.End, LastStart = last.Start };
+    }
+
+    private void SetEnd()
+    {
+        Scl = _runs.Count == 0 ? Base : _runs[^1].To;
+        LastStart = _runs.Count == 0 ? BaseStart : _runs[^1].LastStart;
+    }
+}

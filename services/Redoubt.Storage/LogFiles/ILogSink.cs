@@ -1,0 +1,11 @@
+namespace Redoubt.Storage.LogFiles;
+
+/// <summary>Learns what the append thread did. Called on that thread, in the order of the log.</summary>
+internal interface ILogSink
+{
+    /// <summary>These frames are fsynced where their <see cref="PendingAppend.At"/> says.</summary>
+    void Durable(IReadOnlyList<PendingAppend> frames);
+
+    /// <summary>Writing fails and is retried; nothing is acknowledged meanwhile. Null: it works again.</summary>
+    void Failing(Exception? error);
+}

@@ -1,0 +1,294 @@
+using System.Diagnostics;
+using Redoubt.Protocol;
+using Redoubt.Storage.Chain;
+
+namespace Redoubt.Storage.LogFiles;
+
+/// <summary>
+/// One segment's log files: a thread that writes everything that waits with one write and one <c>fdatasync</c>, reading by address, and
+/// removal from the front. The sink learns of every durable frame.
+/// </summary>
+internal sealed partial class SegmentLog : IDisposable
+{
+    private readonly string _folder;
+    private readonly int _fileSize;
+    private readonly ILogSink _sink;
+    private readonly StorageMetrics.SegmentCounters _metrics;
+    private readonly Lock _filesLock = new();
+    private readonly SortedDictionary<ulong, LogFile> _files = [];
+    private readonly Queue<LogFile> _retired = new();
+    private LogFile? _current;
+    private Task<LogFile>? _next;
+    private ulong _lastSequence;
+
+    /// <param name="folder">Folder of its own.</param>
+    /// <param name="fileSize">Bytes of a log file.</param>
+    /// <param name="sink">Learns of durable frames; may be called before the constructor's caller has this instance.</param>
+    /// <param name="metrics">Where durations and bytes are counted.</param>
+    public SegmentLog(string folder, int fileSize, ILogSink sink, StorageMetrics.SegmentCounters metrics)
+    {
+        _folder = folder;
+        _fileSize = fileSize;
+        _sink = sink;
+        _metrics = metrics;
+        Directory.CreateDirectory(folder);
+    }
+
+    /// <summary>Set by drills: behave as if the disk were full.</summary>
+    public bool PretendFull { get; set; }
+
+    /// <summary>Bytes of all files, preallocated ones included.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_filesLock)
+            {
+                return _files.Values.Sum(f => (long)f.Size) + _retired.Sum(f => (long)f.Size);
+            }
+        }
+    }
+
+    /// <summary>Opens the files, gives every good frame to <paramref name="onFrame"/> and makes sure that all of them are durable.</summary>
+    /// <returns>Damage found; peers have the missing entries.</returns>
+    /// <exception cref="LogFormatException">A file is of a newer format.</exception>
+    public List<LogDamage> Open(Action<LogFrameBytes> onFrame)
+    {
+        foreach (string leftover in Directory.EnumerateFiles(_folder, "*.new"))
+        {
+            File.Delete(leftover);
+        }
+
+        var damage = new List<LogDamage>();
+        var files = new List<LogFile>();
+        foreach (string path in Directory.EnumerateFiles(_folder, "*" + LogFile.Extension).Order(StringComparer.Ordinal))
+        {
+            try
+            {
+                files.Add(LogFile.Open(path));
+            }
+            catch (LogFormatException) when (IsDamagedHeader(path))
+            {
+                // The whole file is out of reach; its entries come back from peers. Kept aside for people.
+                damage.Add(new LogDamage(path, 0, (int)Math.Min(int.MaxValue, new FileInfo(path).Length)));
+                File.Move(path, path + ".damaged", overwrite: true);
+            }
+        }
+
+        byte[] buffer = new byte[files.Count == 0 ? 0 : files.Max(f => f.Size)];
+        int lastUsed = files.FindLastIndex(f => HasFrames(f));
+        for (int i = 0; i < files.Count; i++)
+        {
+            var file = files[i];
+            if (i <= lastUsed)
+            {
+                damage.AddRange(LogScanner.Scan(file, i == lastUsed, buffer, onFrame));
+                if (i == lastUsed)
+                {
+                    // Frames found may still be in the page cache of a process that died before its fsync.
+                    NativeIo.DataSync(file.Handle);
+                }
+
+                file.SyncedTo = file.End;
+                _files.Add(file.Sequence, file);
+                _current = file;
+            }
+            else
+            {
+                _retired.Enqueue(file);
+            }
+
+            _lastSequence = Math.Max(_lastSequence, file.Sequence);
+        }
+
+        return damage;
+    }
+
+    /// <summary>Reads a frame back.</summary>
+    /// <returns>Its bytes, undamaged, or null when they fail their CRC or the file is gone.</returns>
+    public byte[]? Read(LogAddress at)
+    {
+        LogFile? file;
+        lock (_filesLock)
+        {
+            _files.TryGetValue(at.File, out file);
+        }
+
+        if (file is null || at.Offset + at.Length > file.Size)
+        {
+            return null;
+        }
+
+        var bytes = GC.AllocateUninitializedArray<byte>(at.Length);
+        try
+        {
+            int read = 0;
+            while (read < bytes.Length)
+            {
+                int n = RandomAccess.Read(file.Handle, bytes.AsSpan(read), at.Offset + read);
+                if (n == 0)
+                {
+                    return null;
+                }
+
+                read += n;
+            }
+
+            return LogFrame.Parse(bytes).Bytes.Length == bytes.Length ? bytes : null;
+        }
+        catch (Exception e) when (e is LogFrameException or IOException or ObjectDisposedException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Files at the front, oldest first, without the one being written: sequence, size, highest entry end.</summary>
+    public List<(ulong Sequence, int Size, ulong MaxEnd)> Finished()
+    {
+        lock (_filesLock)
+        {
+            return [.. _files.Values.Where(f => f != _current).Select(f => (f.Sequence, f.Size, f.MaxEnd))];
+        }
+    }
+
+    /// <summary>Removes all files up to and including a sequence; a few are kept to be written again.</summary>
+    public void RemoveUpTo(ulong sequence)
+    {
+        lock (_filesLock)
+        {
+            foreach (var file in _files.Values.Where(f => f.Sequence <= sequence && f != _current).ToArray())
+            {
+                _files.Remove(file.Sequence);
+                Retire(file);
+            }
+        }
+    }
+
+    /// <summary>Forgets every frame: the import that they belong to is done anew.</summary>
+    public void RemoveAll()
+    {
+        lock (_filesLock)
+        {
+            foreach (var file in _files.Values)
+            {
+                Retire(file);
+            }
+
+            _files.Clear();
+            _current = null;
+        }
+    }
+
+    private void Retire(LogFile file)
+    {
+        if (_retired.Count < 2 && file.Size == _fileSize)
+        {
+            _retired.Enqueue(file);
+            return;
+        }
+
+        File.Delete(file.Path);
+        file.Dispose();
+    }
+
+    private static bool IsDamagedHeader(string path)
+    {
+        try
+        {
+            LogFile.Open(path).Dispose();
+            return false;
+        }
+        catch (LogFormatException e)
+        {
+            return e.Message.Contains("damaged", StringComparison.Ordinal);
+        }
+    }
+
+    private static bool HasFrames(LogFile file)
+    {
+        // The first frame of a file always stands right after the header; a damaged one is still recognised by any envelope after it.
+        var probe = new byte[64 << 10];
+        for (long at = LogFile.HeaderLength; at < file.Size; at += probe.Length - LogEnvelope.Length)
+        {
+            int read = RandomAccess.Read(file.Handle, probe, at);
+            for (int i = 0; i + LogEnvelope.Length <= read; i += 8)
+            {
+                if (LogEnvelope.TryRead(probe.AsSpan(i), file.Sequence, (int)at + i, out _))
+                {
+                    return true;
+                }
+            }
+
+            if (at == LogFile.HeaderLength && !probe.AsSpan(0, Math.Max(read, 1)).ContainsAnyExcept((byte)0))
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The next file to write: prepared ahead, else recycled, else made now.</summary>
+    private LogFile NextFile(int footprint)
+    {
+        if (footprint > _fileSize - LogFile.HeaderLength)
+        {
+            // A frame larger than a file gets one of its own, removed rather than recycled later.
+            return LogFile.Create(_folder, ++_lastSequence, LogFile.HeaderLength + footprint);
+        }
+
+        var next = Interlocked.Exchange(ref _next, null);
+        if (next is { IsCompletedSuccessfully: false, IsFaulted: false })
+        {
+            try
+            {
+                next.Wait();
+            }
+            catch (AggregateException)
+            {
+                // Made below, with an error of its own if it fails again.
+            }
+        }
+
+        if (next is { IsCompletedSuccessfully: true } && next.Result.Sequence == _lastSequence + 1)
+        {
+            _lastSequence++;
+            return next.Result;
+        }
+
+        next?.ContinueWith(t => t.Result.Dispose(), TaskContinuationOptions.OnlyOnRanToCompletion);
+        return MakeFile(++_lastSequence);
+    }
+
+    private LogFile MakeFile(ulong sequence)
+    {
+        LogFile? old;
+        lock (_filesLock)
+        {
+            _retired.TryDequeue(out old);
+        }
+
+        if (old is not null && old.Size == _fileSize)
+        {
+            old.Recycle(_folder, sequence);
+            return old;
+        }
+
+        return LogFile.Create(_folder, sequence, _fileSize);
+    }
+
+    private void Rotate(int footprint)
+    {
+        long began = Stopwatch.GetTimestamp();
+        var file = NextFile(footprint);
+        lock (_filesLock)
+        {
+            _files[file.Sequence] = file;
+            _current = file;
+        }
+
+        ulong following = _lastSequence + 1;
+        _next = Task.Run(() => MakeFile(following));
+        _metrics.Rotated(Stopwatch.GetElapsedTime(began));
+    }
+}

@@ -1,0 +1,99 @@
+using Redoubt.Wal;
+
+namespace Redoubt.Storage.Pages;
+
+/// <summary>
+/// Truncations and drops, in memory: a page version at or below a cut of its fork, relation or database is gone for reads at or above the
+/// cut. It makes dropping a large table one row instead of one a page, and keeps old pages from coming back when a file grows again.
+/// </summary>
+internal sealed class CutTable
+{
+    private const byte AllForks = 255;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<RelFileLocator, List<(ulong Lsn, byte Fork, uint Blocks)>> _cuts = [];
+
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _cuts.Values.Sum(c => c.Count);
+            }
+        }
+    }
+
+    /// <summary>Adds a cut; adding it again changes nothing.</summary>
+    /// <param name="rel">Relation number 0: the whole database in that tablespace.</param>
+    /// <param name="fork">255: all forks.</param>
+    /// <param name="blocks">First block that is gone.</param>
+    /// <param name="lsn">Versions at or below.</param>
+    public void Add(in RelFileLocator rel, byte fork, uint blocks, ulong lsn)
+    {
+        lock (_gate)
+        {
+            if (!_cuts.TryGetValue(rel, out var list))
+            {
+                _cuts.Add(rel, list = []);
+            }
+
+            if (!list.Contains((lsn, fork, blocks)))
+            {
+                list.Add((lsn, fork, blocks));
+            }
+        }
+    }
+
+    public void Remove(in RelFileLocator rel, byte fork, uint blocks, ulong lsn)
+    {
+        lock (_gate)
+        {
+            if (_cuts.TryGetValue(rel, out var list) && list.Remove((lsn, fork, blocks)) && list.Count == 0)
+            {
+                _cuts.Remove(rel);
+            }
+        }
+    }
+
+    public void Clear()
+    {
+        lock (_gate)
+        {
+            _cuts.Clear();
+        }
+    }
+
+    /// <summary>Versions of the page at or below the result do not exist for a read at <paramref name="readPoint"/>; 0: none is hidden.</summary>
+    public ulong Floor(in PageKey key, ulong readPoint)
+    {
+        if (key.IsSlru)
+        {
+            return 0;
+        }
+
+        lock (_gate)
+        {
+            ulong floor = 0;
+            if (_cuts.TryGetValue(key.Rel, out var own))
+            {
+                foreach (var (lsn, fork, blocks) in own)
+                {
+                    if (lsn <= readPoint && lsn > floor && key.Block >= blocks && (fork == AllForks || fork == (byte)key.Fork))
+                    {
+                        floor = lsn;
+                    }
+                }
+            }
+
+            if (_cuts.TryGetValue(key.Rel with { RelNumber = 0 }, out var database))
+            {
+                foreach (var (lsn, _, _) in database)
+                {
+                    floor = lsn <= readPoint && lsn > floor ? lsn : floor;
+                }
+            }
+
+            return floor;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Buffers.Binary;
+using Redoubt.Wal;
+
+namespace Redoubt.Storage.Pages;
+
+/// <summary>What a page row holds.</summary>
+internal enum RowKind : byte
+{
+    /// <summary>A change to the page before it.</summary>
+    Change = 1,
+
+    /// <summary>A change that does not need the page before it.</summary>
+    FirstChange = 2,
+
+    /// <summary>The page, 8192 bytes.</summary>
+    Image = 3,
+}
+
+/// <summary>Value of a page row: u8 kind, u32 CRC-32C of the payload and kind, payload.</summary>
+internal static class RowValue
+{
+    public const int HeaderLength = 5;
+
+    public static void Seal(Span<byte> value, RowKind kind)
+    {
+        value[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt32LittleEndian(value[1..], Checksum(kind, value[HeaderLength..]));
+    }
+
+    /// <summary>The payload.</summary>
+    /// <exception cref="StoreCorruptException">The row fails its CRC.</exception>
+    public static ReadOnlySpan<byte> Open(in PageKey key, ulong lsn, ReadOnlySpan<byte> value, out RowKind kind)
+    {
+        kind = value.Length > HeaderLength ? (RowKind)value[0] : 0;
+        if (kind is < RowKind.Change or > RowKind.Image
+            || BinaryPrimitives.ReadUInt32LittleEndian(value[1..]) != Checksum(kind, value[HeaderLength..])
+            || (kind == RowKind.Image && value.Length != HeaderLength + PageRedo.PageSize))
+        {
+            throw new StoreCorruptException($"stored version {new Lsn(lsn)} of {key} fails its CRC");
+        }
+
+        return value[HeaderLength..];
+    }
+
+    private static uint Checksum(RowKind kind, ReadOnlySpan<byte> payload) =>
+        Crc32C.Finish(Crc32C.Append(Crc32C.Append(Crc32C.Initial, (ulong)kind), payload));
+}
