@@ -73,4 +73,7 @@ internal static partial class Log
 
     [LoggerMessage(23, LogLevel.Warning, "group {Group}: background work failed and goes on later: {Error}")]
     public static partial void BackgroundFailed(this ILogger log, int group, string error);
+
+    [LoggerMessage(24, LogLevel.Error, "{Method} failed")]
+    public static partial void CallFailed(this ILogger log, string method, Exception error);
 }

@@ -51,6 +51,9 @@ public sealed record StorageOptions
     /// <summary>Rate of the background scrub (bytes per second).</summary>
     public long ScrubBytesPerSecond { get; init; } = 4L << 20;
 
+    /// <summary>Rate of a bulk rebuild (bytes per second); 0: as fast as it goes.</summary>
+    public long RebuildBytesPerSecond { get; init; } = 128L << 20;
+
     /// <summary>Pause between two looks at a peer when nothing is known to be missing.</summary>
     public TimeSpan GossipEvery { get; init; } = TimeSpan.FromSeconds(3);
 

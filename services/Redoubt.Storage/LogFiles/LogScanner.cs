@@ -34,6 +34,20 @@ internal static class LogScanner
         file.End = at;
         while (at + LogEnvelope.Length <= file.Size)
         {
+            if (LogEnvelope.TryRead(bytes.Span[at..], file.Sequence, at, out var filler) && filler.IsFiller
+                && filler.FrameLength <= file.Size - at - LogEnvelope.Length)
+            {
+                if (bad >= 0)
+                {
+                    open.Add((bad, at));
+                    bad = -1;
+                }
+
+                at += LogEnvelope.Footprint(filler.FrameLength);
+                file.End = at;
+                continue;
+            }
+
             if (!TryFrame(file, bytes, at, out var frame, out var envelope))
             {
                 bad = bad < 0 ? at : bad;

@@ -27,6 +27,9 @@ internal sealed class PendingAppend
     /// <summary>Who sent it; what happens when it is durable depends on that.</summary>
     public object? Origin { get; }
 
+    /// <summary>Timestamp of its arrival (Stopwatch ticks).</summary>
+    public long ArrivedAt { get; } = System.Diagnostics.Stopwatch.GetTimestamp();
+
     /// <summary>Where it lies once written.</summary>
     public LogAddress At { get; set; }
 

@@ -164,18 +164,24 @@ internal sealed partial class SegmentLog : IDisposable
         }
     }
 
-    /// <summary>Forgets every frame: the import that they belong to is done anew.</summary>
-    public void RemoveAll()
+    /// <summary>Path of a file, for messages.</summary>
+    public string PathOf(ulong sequence) => Path.Combine(_folder, LogFile.NameOf(sequence));
+
+    /// <summary>Covers a damaged range, whose entries are stored again elsewhere, so that it is not found again.</summary>
+    public void Fill(LogDamage damage)
     {
         lock (_filesLock)
         {
-            foreach (var file in _files.Values)
+            var file = _files.Values.FirstOrDefault(f => f.Path == damage.Path);
+            if (file is null || damage.Offset < LogFile.HeaderLength || damage.Length < LogEnvelope.Length + 8)
             {
-                Retire(file);
+                return;
             }
 
-            _files.Clear();
-            _current = null;
+            Span<byte> envelope = stackalloc byte[LogEnvelope.Length];
+            new LogEnvelope(damage.Length - LogEnvelope.Length, file.Sequence, damage.Offset, damage.Offset, IsFiller: true).Write(envelope);
+            RandomAccess.Write(file.Handle, envelope, damage.Offset);
+            NativeIo.DataSync(file.Handle);
         }
     }
 

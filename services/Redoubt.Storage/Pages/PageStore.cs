@@ -13,6 +13,8 @@ internal sealed class PageStore : IDisposable
 {
     private static readonly WriteOptions NoLog = new WriteOptions().DisableWal(1);
     private readonly RocksDb _db;
+    private int _users = 1;
+    private Action? _closed;
     private readonly ReadOptions _reads = new ReadOptions().SetTotalOrderSeek(true);
     private readonly ReadOptions _scans = new ReadOptions().SetTotalOrderSeek(true).SetFillCache(false);
     private readonly DbOptions _options;
@@ -198,5 +200,40 @@ internal sealed class PageStore : IDisposable
         Check(iterator);
     }
 
-    public void Dispose() => _db.Dispose();
+    /// <summary>Keeps the store open until <see cref="Release"/>; false when it is closed already.</summary>
+    public bool TryAcquire()
+    {
+        int users = Volatile.Read(ref _users);
+        while (users > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (seen == users)
+            {
+                return true;
+            }
+
+            users = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Ends what <see cref="TryAcquire"/> began; the last one out closes.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+        {
+            _db.Dispose();
+            _closed?.Invoke();
+        }
+    }
+
+    /// <summary>Closes once nobody reads any more, then calls <paramref name="closed"/>.</summary>
+    public void Retire(Action closed)
+    {
+        _closed = closed;
+        Release();
+    }
+
+    public void Dispose() => Release();
 }

@@ -51,6 +51,9 @@ internal sealed record SegmentFile
     /// <summary>Reads below were promised to nobody: versions that only they need may be gone. Never goes back.</summary>
     public ulong Horizon { get; init; }
 
+    /// <summary>Which folder <c>pages-N</c> is the page store.</summary>
+    public int StoreGeneration { get; init; }
+
     [JsonIgnore]
     public bool HasShape => Copies != 0;
 

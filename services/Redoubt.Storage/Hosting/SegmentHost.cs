@@ -1,0 +1,189 @@
+using Redoubt.Protocol.V1;
+using Redoubt.Storage.LogFiles;
+using Redoubt.Storage.Peers;
+using Redoubt.Storage.Segments;
+using RocksDbSharp;
+
+namespace Redoubt.Storage.Hosting;
+
+/// <summary>All segments of one process, and their background work: one applying thread, gossip, upkeep, scrub.</summary>
+internal sealed class SegmentHost : IDisposable
+{
+    private static readonly TimeSpan BatchFor = TimeSpan.FromMilliseconds(20);
+    private readonly StorageOptions _options;
+    private readonly FileStream _lockFile;
+    private readonly PeerSet _peers;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _work = new(0, 1);
+    private readonly List<Task> _tasks = [];
+    private readonly Thread _applier;
+
+    /// <exception cref="LogFormatException">The data directory is in use, foreign, damaged or of a newer format.</exception>
+    public SegmentHost(StorageOptions options, StorageMetrics metrics, DrillState drills, ILogger logger)
+    {
+        _options = options;
+        Drills = drills;
+        Directory.CreateDirectory(options.DataDir);
+        _lockFile = Lock(options.DataDir);
+        _peers = new PeerSet(options, drills);
+        var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
+        try
+        {
+            for (int group = 0; group < options.Shape.Groups; group++)
+            {
+                Segments.Add(new Segment(options, group, cache, metrics, _peers, drills, Kick, logger));
+            }
+        }
+        catch
+        {
+            Segments.ForEach(s => s.Dispose());
+            _peers.Dispose();
+            _lockFile.Dispose();
+            throw;
+        }
+
+        _applier = new Thread(Apply) { Name = "apply", IsBackground = true };
+    }
+
+    public DrillState Drills { get; }
+
+    public List<Segment> Segments { get; } = [];
+
+    public string Name => _options.Name;
+
+    public string Zone => _options.Zone;
+
+    public int Index => _options.Index;
+
+    /// <summary>Starts background work.</summary>
+    public void Start()
+    {
+        _applier.Start();
+        foreach (var segment in Segments)
+        {
+            _tasks.Add(Task.Run(() => segment.RunGossipAsync(_stopping.Token)));
+            _tasks.Add(Task.Run(() => segment.RunScrubAsync(_stopping.Token)));
+        }
+
+        _tasks.Add(Task.Run(UpkeepAsync));
+    }
+
+    /// <summary>The segment that a request names.</summary>
+    /// <exception cref="UnknownSegmentException">Another volume's, or a group that this volume does not have.</exception>
+    public Segment Find(SegmentId? id)
+    {
+        if (id is null || id.Volume != _options.Volume || id.Group >= (uint)Segments.Count)
+        {
+            throw new UnknownSegmentException(
+                $"{_options.Name} holds volume {_options.Volume}, groups 0 to {Segments.Count - 1}; asked for volume '{id?.Volume}' group {id?.Group}");
+        }
+
+        return Segments[(int)id.Group];
+    }
+
+    /// <summary>Breaks all writers' streams.</summary>
+    public void DropStreams() => Segments.ForEach(s => s.DropSessions());
+
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        Kick();
+        try
+        {
+            Task.WaitAll([.. _tasks], TimeSpan.FromSeconds(10));
+        }
+        catch (AggregateException)
+        {
+            // Cancelled work.
+        }
+
+        if (_applier.IsAlive)
+        {
+            _applier.Join();
+        }
+
+        Segments.ForEach(s => s.Dispose());
+        _peers.Dispose();
+        _lockFile.Dispose();
+    }
+
+    private static FileStream Lock(string folder)
+    {
+        try
+        {
+            return new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new LogFormatException($"data directory {folder} is in use by another process ({e.Message}); stop that one or use another REDOUBT_DATA_DIR.");
+        }
+    }
+
+    private void Kick()
+    {
+        if (_work.CurrentCount == 0)
+        {
+            try
+            {
+                _work.Release();
+            }
+            catch (SemaphoreFullException)
+            {
+                // Somebody else did.
+            }
+        }
+    }
+
+    private void Apply()
+    {
+        NativeIo.SetThreadNice(10);
+        while (!_stopping.IsCancellationRequested)
+        {
+            bool kicked = _work.Wait(1000);
+            if (kicked && !_stopping.IsCancellationRequested && !Segments.Any(s => s.IsApplyAwaited))
+            {
+                // A little log at a time costs as much as a lot: let it gather, unless a read waits.
+                _stopping.Token.WaitHandle.WaitOne(Segments.Any(s => s.ApplyLag > 1 << 20) ? TimeSpan.Zero : BatchFor);
+                _work.Wait(0);
+            }
+
+            bool more = true;
+            while (more && !_stopping.IsCancellationRequested)
+            {
+                more = false;
+                foreach (var segment in Segments)
+                {
+                    more |= segment.ApplySome();
+                }
+
+                foreach (var segment in Segments)
+                {
+                    if (!more || segment.HotPages > 1000)
+                    {
+                        more |= segment.CoalesceSome(16) && !Segments.Any(s => s.IsApplyAwaited);
+                    }
+                }
+            }
+        }
+    }
+
+    private async Task UpkeepAsync()
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                foreach (var segment in Segments)
+                {
+                    segment.UpkeepSafely();
+                    segment.Log.PretendFull = Drills.Full;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+    }
+}

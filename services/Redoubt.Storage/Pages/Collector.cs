@@ -1,0 +1,183 @@
+using Redoubt.Wal;
+using RocksDbSharp;
+
+namespace Redoubt.Storage.Pages;
+
+/// <summary>Removes versions that no read at or above the horizon can need: walks the store in slices, over and over.</summary>
+internal sealed class Collector
+{
+    /// <summary>A chain below the horizon that is at least so long becomes one image.</summary>
+    private const int ImageAfter = 8;
+
+    private byte[] _cursor = [];
+    private ulong _passHorizon;
+    private List<(byte[] Key, RelFileLocator Rel, byte Fork, uint Blocks, ulong Lsn)> _cuts = [];
+
+    /// <summary>Looks at so many rows; removes what may go below <paramref name="horizon"/>.</summary>
+    /// <returns>Rows removed.</returns>
+    /// <exception cref="StoreCorruptException">A row is damaged; the slice ends there, nothing of that page was removed.</exception>
+    public long Slice(PageStore store, PgVersion version, ulong horizon, int rows)
+    {
+        if (_cursor.Length == 0)
+        {
+            if (horizon <= _passHorizon)
+            {
+                return 0;
+            }
+
+            _passHorizon = horizon;
+            _cuts = CutsBelow(store, horizon);
+        }
+
+        using var batch = new WriteBatch();
+        using var scan = store.NewIterator(scan: true);
+        var group = new List<byte[]>();
+        long removed = 0;
+        int seen = 0, prefix = 0;
+        bool ended = true;
+        scan.Seek(_cursor.Length == 0 ? [0] : _cursor);
+        for (; scan.Valid(); scan.Next())
+        {
+            var key = scan.GetKeySpan();
+            if (group.Count > 0 && !(key.Length > prefix && key[..prefix].SequenceEqual(group[0].AsSpan(0, prefix)) && key.Length == group[0].Length))
+            {
+                removed += Collect(store, version, group, batch);
+                group.Clear();
+                if (seen >= rows)
+                {
+                    _cursor = key.ToArray();
+                    ended = false;
+                    break;
+                }
+            }
+
+            seen++;
+            if (key[0] is StoreKeys.Meta or StoreKeys.Cut)
+            {
+                continue;
+            }
+
+            prefix = key[0] == StoreKeys.Page ? StoreKeys.PagePrefix : key.Length - 8;
+            group.Add(key.ToArray());
+        }
+
+        if (ended)
+        {
+            PageStore.Check(scan);
+            removed += group.Count > 0 ? Collect(store, version, group, batch) : 0;
+        }
+
+        store.Write(batch);
+        if (ended)
+        {
+            _cursor = [];
+            removed += RemoveCuts(store);
+        }
+
+        return removed;
+    }
+
+    private long Collect(PageStore store, PgVersion version, List<byte[]> rows, WriteBatch batch) =>
+        rows[0][0] == StoreKeys.Page ? CollectPage(store, version, rows, batch) : CollectSmall(store, rows, batch);
+
+    private long CollectSmall(PageStore store, List<byte[]> rows, WriteBatch batch)
+    {
+        int newest = rows.FindLastIndex(r => StoreKeys.LsnOf(r) <= _passHorizon);
+        if (newest < 0)
+        {
+            return 0;
+        }
+
+        // A thing that is gone at the horizon needs no row to say so.
+        bool gone = rows[0][0] switch
+        {
+            StoreKeys.ForkSize => store.Get(rows[newest]) is { } size && PageStore.DecodeSize(size) is null,
+            StoreKeys.Control => false,
+            _ => store.Get(rows[newest]) is [0, ..],
+        };
+        int remove = gone ? newest + 1 : newest;
+        for (int i = 0; i < remove; i++)
+        {
+            batch.Delete(rows[i]);
+        }
+
+        return remove;
+    }
+
+    private long CollectPage(PageStore store, PgVersion version, List<byte[]> rows, WriteBatch batch)
+    {
+        var key = PageKey.Read(rows[0].AsSpan(1));
+        ulong floor = store.Cuts.Floor(key, _passHorizon);
+        int hidden = floor == 0 ? 0 : rows.FindLastIndex(r => StoreKeys.PageLsn(r) <= floor) + 1;
+        int newest = rows.FindLastIndex(r => StoreKeys.PageLsn(r) <= _passHorizon);
+        int start = newest;
+        while (start > hidden && store.Get(rows[start]) is { } value && (RowKind)value[0] == RowKind.Change)
+        {
+            start--;
+        }
+
+        int remove = Math.Max(hidden, Math.Max(start, 0));
+        if (newest - start >= ImageAfter && newest >= hidden)
+        {
+            var page = new byte[PageRedo.PageSize];
+            using var iterator = store.NewIterator();
+            ulong at = StoreKeys.PageLsn(rows[newest]);
+            new PageReader(version).Read(iterator, key, at, floor, page);
+            var imageKey = new byte[StoreKeys.PageLength];
+            StoreKeys.WritePage(imageKey, key, at, StoreKeys.AfterAll);
+            var value = new byte[RowValue.HeaderLength + PageRedo.PageSize];
+            page.CopyTo(value.AsSpan(RowValue.HeaderLength));
+            RowValue.Seal(value, RowKind.Image);
+            batch.Put(imageKey, value);
+            remove = newest + 1;
+        }
+
+        for (int i = 0; i < remove; i++)
+        {
+            if (StoreKeys.PageLsn(rows[i]) <= _passHorizon)
+            {
+                batch.Delete(rows[i]);
+            }
+        }
+
+        return remove;
+    }
+
+    private static List<(byte[], RelFileLocator, byte, uint, ulong)> CutsBelow(PageStore store, ulong horizon)
+    {
+        var cuts = new List<(byte[], RelFileLocator, byte, uint, ulong)>();
+        using var scan = store.NewIterator();
+        for (scan.Seek([StoreKeys.Cut]); scan.Valid() && scan.GetKeySpan()[0] == StoreKeys.Cut; scan.Next())
+        {
+            var key = scan.GetKeySpan();
+            var (rel, fork, lsn) = StoreKeys.ReadFork(key);
+            if (lsn <= horizon)
+            {
+                cuts.Add((key.ToArray(), rel, fork, System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(scan.GetValueSpan()), lsn));
+            }
+        }
+
+        PageStore.Check(scan);
+        return cuts;
+    }
+
+    /// <summary>After a whole pass nothing is left that these cuts hide.</summary>
+    private long RemoveCuts(PageStore store)
+    {
+        using var batch = new WriteBatch();
+        foreach (var (key, _, _, _, _) in _cuts)
+        {
+            batch.Delete(key);
+        }
+
+        store.Write(batch);
+        foreach (var (_, rel, fork, blocks, lsn) in _cuts)
+        {
+            store.Cuts.Remove(rel, fork, blocks, lsn);
+        }
+
+        long removed = _cuts.Count;
+        _cuts = [];
+        return removed;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Google.Protobuf;
+using Grpc.Core;
+using Redoubt.Protocol.V1;
+using Redoubt.Storage.LogFiles;
+
+namespace Redoubt.Storage.Segments;
+
+/// <summary>One writer's open stream to one segment. Frames go to the append thread; acknowledgements come back whenever the chain moved.</summary>
+internal sealed class AppendSession(Segment segment, ulong epoch)
+{
+    private readonly Channel<bool> _wakeups = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+
+    private Exception? _failure;
+
+    /// <summary>The writer's epoch.</summary>
+    public ulong Epoch => epoch;
+
+    /// <summary>Takes one batch: frame to the log, LSNs to the segment.</summary>
+    /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
+    public async ValueTask SubmitAsync(AppendBatch batch, CancellationToken cancellation)
+    {
+        segment.Hear(this, batch);
+        if (batch.Frame.Length == 0)
+        {
+            Wake();
+            return;
+        }
+
+        await segment.Log.EnqueueAsync(PendingAppend.Parse(batch.Frame.Memory, this), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Something to tell the writer.</summary>
+    public void Wake() => _wakeups.Writer.TryWrite(true);
+
+    /// <summary>The stream cannot go on.</summary>
+    public void Fail(Exception error)
+    {
+        Interlocked.CompareExchange(ref _failure, error, null);
+        Wake();
+    }
+
+    /// <summary>Sends acknowledgements until the writer is fenced (then the last reply names the newer epoch) or cancelled.</summary>
+    /// <exception cref="Chain.ChainException">The writer's log contradicts this segment's.</exception>
+    public async Task RunAcksAsync(IServerStreamWriter<AppendReply> replies, CancellationToken cancellation)
+    {
+        while (await _wakeups.Reader.WaitToReadAsync(cancellation).ConfigureAwait(false))
+        {
+            _wakeups.Reader.TryRead(out _);
+            if (Volatile.Read(ref _failure) is { } failure)
+            {
+                throw failure;
+            }
+
+            if (segment.Drills.DelayMs is > 0 and int delay)
+            {
+                await Task.Delay(delay, cancellation).ConfigureAwait(false);
+            }
+
+            var reply = segment.Reply(this);
+            await replies.WriteAsync(reply, cancellation).ConfigureAwait(false);
+            if (reply.Epoch > epoch)
+            {
+                return;
+            }
+        }
+    }
+}

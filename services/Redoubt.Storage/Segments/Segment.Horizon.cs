@@ -1,0 +1,41 @@
+using Redoubt.Wal;
+
+namespace Redoubt.Storage.Segments;
+
+/// <content>The collecting horizon: persisted before anything below it goes, and never back.</content>
+internal sealed partial class Segment
+{
+    private ulong _heardHorizon;
+
+    private void HearHorizon(ulong epoch, ulong horizon)
+    {
+        if (epoch == _core.Epochs.Epoch && _core.Epochs.IsSettled && horizon <= Math.Max(_core.Vdl, 1))
+        {
+            _heardHorizon = Math.Max(_heardHorizon, horizon);
+        }
+    }
+
+    private void PersistHorizon()
+    {
+        lock (_gate)
+        {
+            // In steps: persisting is an fsync, and collecting a little later costs nothing.
+            if (_heardHorizon > _file.Horizon && (_heardHorizon - _file.Horizon > 16 << 20 || DateTime.UtcNow - _lastHorizon > TimeSpan.FromSeconds(30)))
+            {
+                _lastHorizon = DateTime.UtcNow;
+                Persist(_file with { Horizon = _heardHorizon });
+            }
+        }
+    }
+
+    private DateTime _lastHorizon = DateTime.MinValue;
+
+    private void RequireAboveHorizon(ulong readPoint)
+    {
+        if (readPoint < _file.Horizon)
+        {
+            throw new HorizonException(
+                $"{_options.Name} group {Group} keeps versions from {new Lsn(_file.Horizon)} on, the read asks for {new Lsn(readPoint)}");
+        }
+    }
+}

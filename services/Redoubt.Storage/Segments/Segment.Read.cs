@@ -1,0 +1,222 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using Google.Protobuf;
+using Redoubt.Protocol.V1;
+using Redoubt.Storage.Chain;
+using Redoubt.Storage.Pages;
+using Redoubt.Wal;
+
+namespace Redoubt.Storage.Segments;
+
+/// <content>Pages at an LSN.</content>
+internal sealed partial class Segment
+{
+    /// <summary>Most pages in one request.</summary>
+    public const int MaxPages = 4096;
+
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(10);
+    private readonly System.Collections.Concurrent.ConcurrentBag<PageReader> _readers = [];
+
+    /// <summary>Serves pages, all at one read point.</summary>
+    /// <exception cref="EpochRefusedException">The compute is fenced.</exception>
+    /// <exception cref="SegmentNotReadyException">The segment is not complete or not applied far enough.</exception>
+    /// <exception cref="HorizonException">Versions that old may be gone.</exception>
+    /// <exception cref="StoreCorruptException">A stored version is damaged and no peer could help.</exception>
+    public async Task<GetPagesReply> GetPagesAsync(GetPagesRequest request, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        using var activity = StorageTracing.Source.StartActivity("storage.get_pages");
+        var keys = ParseKeys(request.Keys.Span);
+        activity?.SetTag("pages", keys.Length);
+        await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
+        if (Drills.DelayMs is > 0 and int delay)
+        {
+            await Task.Delay(delay, cancellation).ConfigureAwait(false);
+        }
+
+        var pages = GC.AllocateUninitializedArray<byte>(keys.Length * PageRedo.PageSize);
+        var found = new byte[keys.Length];
+        var damaged = ReadPages(keys, request.ReadPoint, pages, found);
+        foreach (var (index, version, error) in damaged)
+        {
+            await RepairPageAsync(keys[index], request, version, error, pages.AsMemory(index * PageRedo.PageSize, PageRedo.PageSize), cancellation)
+                .ConfigureAwait(false);
+            found[index] = 1;
+        }
+
+        _metrics.Read(Stopwatch.GetElapsedTime(began), keys.Length);
+        return new GetPagesReply { Pages = UnsafeByteOperations.UnsafeWrap(pages), Found = UnsafeByteOperations.UnsafeWrap(found) };
+    }
+
+    /// <summary>CRC-32C of every page at a read point, in key order.</summary>
+    public async IAsyncEnumerable<PageChecksums> ChecksumPagesAsync(
+        ChecksumPagesRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
+        PageKey? after = null;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (ChecksumSome(ref after, request.ReadPoint) is not { } chunk)
+            {
+                yield break;
+            }
+
+            yield return chunk;
+        }
+    }
+
+    /// <summary>Everything a read must pass: epoch, completeness, horizon, applied.</summary>
+    private async Task BeginReadAsync(ulong epoch, ulong readPoint, ulong completeAt, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            _core.RequireReadable(epoch, completeAt);
+            RequireAboveHorizon(readPoint);
+
+            // A compute reads at or below the VDL: it may know it before its next batch tells.
+            _core.HearVdl(epoch, readPoint, completeAt);
+        }
+
+        await WaitAppliedAsync(completeAt, cancellation).ConfigureAwait(false);
+    }
+
+    private PageKey[] ParseKeys(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length % PageKey.EncodedLength != 0 || bytes.Length / PageKey.EncodedLength > MaxPages)
+        {
+            throw new ArgumentException($"{bytes.Length} bytes are not at most {MaxPages} page keys of {PageKey.EncodedLength} bytes");
+        }
+
+        var keys = new PageKey[bytes.Length / PageKey.EncodedLength];
+        for (int i = 0; i < keys.Length; i++)
+        {
+            keys[i] = PageKey.Read(bytes[(i * PageKey.EncodedLength)..]);
+            if (_router.GroupOf(keys[i]) is int group && group != Group)
+            {
+                throw new ArgumentException($"{keys[i]} lives in group {group}, not in {Group}");
+            }
+        }
+
+        return keys;
+    }
+
+    private List<(int Index, ulong Version, string Error)> ReadPages(PageKey[] keys, ulong readPoint, byte[] pages, byte[] found)
+    {
+        var damaged = new List<(int, ulong, string)>();
+        var store = AcquireStore();
+        var reader = _readers.TryTake(out var pooled) ? pooled : new PageReader(_options.PgVersion);
+        try
+        {
+            // Floors before the iterator: collecting rows removes them before it removes the cut that hides them.
+            var floors = new ulong[keys.Length];
+            for (int i = 0; i < keys.Length; i++)
+            {
+                floors[i] = store.Cuts.Floor(keys[i], readPoint);
+            }
+
+            using var iterator = store.NewIterator();
+            for (int i = 0; i < keys.Length; i++)
+            {
+                try
+                {
+                    found[i] = reader.Read(iterator, keys[i], readPoint, floors[i], pages.AsSpan(i * PageRedo.PageSize, PageRedo.PageSize)) ? (byte)1 : (byte)0;
+                    if (reader.ChainLength > _options.CoalesceAfter)
+                    {
+                        _heat.Mark(keys[i]);
+                    }
+                }
+                catch (StoreCorruptException e)
+                {
+                    damaged.Add((i, reader.VersionLsn, e.Message));
+                }
+            }
+        }
+        finally
+        {
+            _readers.Add(reader);
+            store.Release();
+        }
+
+        return damaged;
+    }
+
+    private PageChecksums? ChecksumSome(ref PageKey? after, ulong readPoint)
+    {
+        const int PagesPerChunk = 1024;
+        var store = AcquireStore();
+        try
+        {
+            var keys = new byte[PagesPerChunk * PageKey.EncodedLength];
+            var crcs = new byte[PagesPerChunk * 4];
+            int count = 0;
+            var reader = new PageReader(_options.PgVersion);
+            var page = new byte[PageRedo.PageSize];
+            using var scan = store.NewIterator(scan: true);
+            using var iterator = store.NewIterator(scan: true);
+            while (count < PagesPerChunk && NextPage(scan, after) is { } key)
+            {
+                after = key;
+                if (reader.Read(iterator, key, readPoint, store.Cuts.Floor(key, readPoint), page))
+                {
+                    key.Write(keys.AsSpan(count * PageKey.EncodedLength));
+                    BinaryPrimitives.WriteUInt32LittleEndian(crcs.AsSpan(count * 4), Crc32C.Compute(page));
+                    count++;
+                }
+            }
+
+            return count == 0
+                ? null
+                : new PageChecksums
+                {
+                    Keys = UnsafeByteOperations.UnsafeWrap(keys.AsMemory(0, count * PageKey.EncodedLength)),
+                    Crcs = UnsafeByteOperations.UnsafeWrap(crcs.AsMemory(0, count * 4)),
+                };
+        }
+        finally
+        {
+            store.Release();
+        }
+    }
+
+    /// <summary>The first page with any version after a key.</summary>
+    private static PageKey? NextPage(RocksDbSharp.Iterator scan, PageKey? after)
+    {
+        Span<byte> seek = stackalloc byte[StoreKeys.PageLength + 1];
+        if (after is { } key)
+        {
+            StoreKeys.WritePage(seek, key, ulong.MaxValue, ushort.MaxValue);
+            seek[^1] = 0;
+        }
+        else
+        {
+            seek = seek[..1];
+            seek[0] = StoreKeys.Page;
+        }
+
+        scan.Seek((ReadOnlySpan<byte>)seek);
+        if (!scan.Valid())
+        {
+            PageStore.Check(scan);
+            return null;
+        }
+
+        var found = scan.GetKeySpan();
+        return found[0] == StoreKeys.Page ? PageKey.Read(found[1..]) : null;
+    }
+
+    private PageStore AcquireStore()
+    {
+        while (true)
+        {
+            var store = Volatile.Read(ref _store);
+            if (store.TryAcquire())
+            {
+                return store;
+            }
+
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Thread.Yield();
+        }
+    }
+}

@@ -1,0 +1,290 @@
+using Redoubt.Storage.Chain;
+using Redoubt.Storage.Pages;
+using Redoubt.Wal;
+using RocksDbSharp;
+
+namespace Redoubt.Storage.Segments;
+
+/// <content>Slow background work: images instead of long chains, collecting below the horizon, flushing, removing log, scrubbing.</content>
+internal sealed partial class Segment
+{
+    private const ulong FlushEveryBytes = 64 << 20;
+    private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
+    private readonly Collector _collector = new();
+    private DateTime _lastFlush = DateTime.UtcNow;
+
+    /// <summary>Makes images of some pages with long chains. False: there are none.</summary>
+    public bool CoalesceSome(int pages)
+    {
+        bool any = false;
+        var reader = new PageReader(_options.PgVersion);
+        var page = new byte[PageRedo.PageSize];
+        for (int i = 0; i < pages && _heat.TryTake(out var key); i++)
+        {
+            var store = AcquireStore();
+            try
+            {
+                ulong at = store.ReadApplied();
+                ulong floor = store.Cuts.Floor(key, at);
+                using var iterator = store.NewIterator();
+                if (reader.Read(iterator, key, at, floor, page) && reader.ChainLength > _options.CoalesceAfter / 2)
+                {
+                    StoreImage(key, reader.VersionLsn, page);
+                    _metrics.Coalesced(1);
+                }
+
+                any = true;
+            }
+            catch (Exception e) when (e is StoreCorruptException or RocksDbException)
+            {
+                _logger.BackgroundFailed(Group, e.Message);
+            }
+            finally
+            {
+                store.Release();
+            }
+        }
+
+        return any;
+    }
+
+    /// <summary>Once a second: gauges, flush, log removal, a slice of collecting.</summary>
+    public void Upkeep()
+    {
+        ulong horizon, applied;
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            applied = _apply.Applied;
+            horizon = Math.Min(_file.Horizon, applied);
+            _metrics.Positions(_core.Epochs.Epoch, _core.Chain.Scl, applied, _core.Vdl, Log.Bytes);
+        }
+
+        PersistHorizon();
+        var store = AcquireStore();
+        try
+        {
+            bool dueBySize = applied > store.FlushedApplied + FlushEveryBytes;
+            bool dueByTime = applied > store.FlushedApplied && DateTime.UtcNow - _lastFlush > FlushEvery;
+            if (dueBySize || dueByTime)
+            {
+                store.Flush();
+                _lastFlush = DateTime.UtcNow;
+            }
+
+            TrimLog(store.FlushedApplied);
+            if (horizon > 0)
+            {
+                _metrics.Collected(_collector.Slice(store, _options.PgVersion, horizon, 2000));
+            }
+        }
+        finally
+        {
+            store.Release();
+        }
+    }
+
+    /// <summary><see cref="Upkeep"/>, with failures logged: they are tried again a second later.</summary>
+    public void UpkeepSafely()
+    {
+        try
+        {
+            Upkeep();
+        }
+        catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
+        {
+            _logger.BackgroundFailed(Group, e.Message);
+        }
+    }
+
+    /// <summary>Reads all log and a slice of rows again, slowly, for ever.</summary>
+    public async Task RunScrubAsync(CancellationToken cancellation)
+    {
+        if (_options.ScrubBytesPerSecond == 0)
+        {
+            return;
+        }
+
+        byte[] rowCursor = [StoreKeys.Page];
+        ulong position = 0;
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellation).ConfigureAwait(false);
+                position = ScrubLog(position, _options.ScrubBytesPerSecond);
+                ScrubRows(ref rowCursor, _options.ScrubBytesPerSecond);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
+            {
+                _storeDamaged |= e is StoreCorruptException && _peers.All.Count > 0;
+                _logger.BackgroundFailed(Group, e.Message);
+            }
+        }
+    }
+
+    /// <summary>Verifies log frames after a position; returns where to go on, 0 after the end.</summary>
+    internal ulong ScrubLog(ulong after, long budget)
+    {
+        List<LogRun> runs = [];
+        lock (_gate)
+        {
+            long bytes = 0;
+            for (int i = _core.Chain.IndexAfter(after); i < _core.Chain.Runs.Count && bytes < budget; i++)
+            {
+                runs.Add(_core.Chain.Runs[i]);
+                bytes += _core.Chain.Runs[i].At.Length;
+            }
+        }
+
+        foreach (var run in runs)
+        {
+            if (Log.Read(run.At) is null && IsStillThere(run))
+            {
+                FoundBadFrame(run);
+                return 0;
+            }
+        }
+
+        return runs.Count == 0 ? 0 : runs[^1].To;
+    }
+
+    private bool IsStillThere(LogRun run)
+    {
+        lock (_gate)
+        {
+            return _core.Chain.Runs.Contains(run);
+        }
+    }
+
+    private void ScrubRows(ref byte[] cursor, long budget)
+    {
+        var bad = new List<PageKey>();
+        var store = AcquireStore();
+        try
+        {
+            using var scan = store.NewIterator(scan: true);
+            long bytes = 0;
+            for (scan.Seek(cursor); scan.Valid() && bytes < budget; scan.Next())
+            {
+                var key = scan.GetKeySpan();
+                if (key[0] != StoreKeys.Page)
+                {
+                    break;
+                }
+
+                cursor = key.ToArray();
+                var value = scan.GetValueSpan();
+                bytes += value.Length;
+                var page = PageKey.Read(key[1..]);
+                try
+                {
+                    RowValue.Open(page, StoreKeys.PageLsn(key), value, out _);
+                }
+                catch (StoreCorruptException)
+                {
+                    bad.Add(page);
+                }
+            }
+
+            if (!scan.Valid())
+            {
+                PageStore.Check(scan);
+                cursor = [StoreKeys.Page];
+            }
+        }
+        finally
+        {
+            store.Release();
+        }
+
+        foreach (var key in bad.Distinct())
+        {
+            // Reading it the usual way reports it, and repairs it from a peer.
+            _ = RepairByReadingAsync(key);
+        }
+    }
+
+    private async Task RepairByReadingAsync(PageKey key)
+    {
+        try
+        {
+            var bytes = new byte[PageKey.EncodedLength];
+            key.Write(bytes);
+            Protocol.V1.GetPagesRequest request;
+            lock (_gate)
+            {
+                request = new Protocol.V1.GetPagesRequest
+                {
+                    Segment = _peers.Id(Group),
+                    Epoch = _core.Epochs.Epoch,
+                    ReadPoint = _apply.Applied,
+                    CompleteAt = _apply.Applied,
+                    Keys = Google.Protobuf.ByteString.CopyFrom(bytes),
+                };
+            }
+
+            await GetPagesAsync(request, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StoreCorruptException or SegmentNotReadyException or EpochRefusedException or HorizonException or ObjectDisposedException)
+        {
+            _logger.BackgroundFailed(Group, e.Message);
+        }
+    }
+
+    /// <summary>Removes files from the front of the log that are applied, flushed, and beyond the retention.</summary>
+    private void TrimLog(ulong flushed)
+    {
+        var finished = Log.Finished();
+        long total = finished.Sum(f => (long)f.Size);
+        ulong last = 0;
+        lock (_gate)
+        {
+            foreach (var (sequence, size, maxEnd) in finished)
+            {
+                if (total <= _options.LogRetentionBytes || maxEnd > flushed || _damage.Count > 0
+                    || _core.Chain.Waiting.Any(w => w.At.File <= sequence))
+                {
+                    break;
+                }
+
+                last = sequence;
+                total -= size;
+            }
+
+            if (last == 0)
+            {
+                return;
+            }
+
+            var kept = _core.Chain.Runs.Where(r => r.At.File <= last).ToArray();
+            if (kept.Length > 0)
+            {
+                // The new beginning is durable before what was before it goes.
+                var end = _core.Chain.Runs.TakeWhile(r => r.At.File <= last).LastOrDefault();
+                if (end.To > _file.BaseEnd)
+                {
+                    Persist(_file with { BaseEnd = end.To, BaseStart = end.LastStart });
+                }
+
+                if (kept.Any(r => r.To > end.To))
+                {
+                    return;
+                }
+
+                _core.Chain.Trim(last);
+            }
+        }
+
+        Log.RemoveUpTo(last);
+        _logger.LogTrimmed(Group, new Lsn(_file.BaseEnd), Log.Bytes);
+    }
+}

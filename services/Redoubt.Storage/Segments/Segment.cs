@@ -1,0 +1,252 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Redoubt.Protocol;
+using Redoubt.Protocol.V1;
+using Redoubt.Storage.Chain;
+using Redoubt.Storage.LogFiles;
+using Redoubt.Storage.Pages;
+using Redoubt.Storage.Peers;
+using Redoubt.Wal;
+using RocksDbSharp;
+
+namespace Redoubt.Storage.Segments;
+
+/// <summary>
+/// One copy of one protection group: its log, its page store, and what it promised. This part: opening, closing, saying how it is.
+/// The rest: Append, Epochs, Apply, Read, Bootstrap, Repair, Upkeep.
+/// </summary>
+/// <remarks>Locks: <c>_applyGate</c> before <c>_gate</c>. <c>_gate</c> guards the core, the segment file and sessions; epochs are persisted inside it,
+/// so that no acknowledgement can slip between a grant's decision and its effect.</remarks>
+internal sealed partial class Segment : ILogSink, IDisposable
+{
+    private readonly StorageOptions _options;
+    private readonly ILogger _logger;
+    private readonly StorageMetrics.SegmentCounters _metrics;
+    private readonly PeerSet _peers;
+    private readonly Cache _cache;
+    private readonly string _folder;
+    private readonly GroupRouter _router;
+    private readonly PageHeat _heat;
+    private readonly Action _kick;
+    private readonly Lock _gate = new();
+    private readonly Lock _applyGate = new();
+    private readonly SegmentCore _core;
+    private readonly List<AppendSession> _sessions = [];
+    private SegmentFile _file;
+    private PageStore _store;
+    private ApplyBatch _apply;
+    private string? _logFailure;
+    private string? _applyFailure;
+    private string? _repairing;
+    private bool _disposed;
+
+    /// <param name="options">The process's.</param>
+    /// <param name="group">Which group's copy.</param>
+    /// <param name="cache">Block cache shared by the process's stores.</param>
+    /// <param name="metrics">Of the process.</param>
+    /// <param name="peers">The other copies.</param>
+    /// <param name="drills">Faults.</param>
+    /// <param name="kick">Wakes the applying thread.</param>
+    /// <param name="logger">Log.</param>
+    /// <exception cref="LogFormatException">The folder is another volume's, damaged, or of a newer format.</exception>
+    /// <exception cref="ConfigurationException">The configured shape is not the volume's.</exception>
+    public Segment(StorageOptions options, int group, Cache cache, StorageMetrics metrics, PeerSet peers, DrillState drills, Action kick, ILogger logger)
+    {
+        long began = Stopwatch.GetTimestamp();
+        _options = options;
+        Group = group;
+        _cache = cache;
+        _metrics = metrics.Of(group);
+        _peers = peers;
+        Drills = drills;
+        _kick = kick;
+        _logger = logger;
+        _router = new GroupRouter(options.Shape.Groups);
+        _heat = new PageHeat(options.CoalesceAfter);
+        _folder = Path.Combine(options.DataDir, $"group-{group}");
+        Directory.CreateDirectory(_folder);
+        _file = SegmentFile.Read(_folder) ?? NewFile();
+        RequireOwnVolume();
+        Log = new SegmentLog(Path.Combine(_folder, "log"), options.LogFileBytes, this, _metrics);
+        _core = new SegmentCore(ReadMarks);
+        _core.Load(_file.EpochState, _file.BaseEnd, _file.BaseStart);
+        _store = OpenStore();
+        _apply = new ApplyBatch(_store, _router, group, options.PgVersion, _heat);
+        foreach (var damage in Log.Open(frame => _core.Recover(frame.Epoch, frame.From, frame.Marks, frame.At)))
+        {
+            ReportDamage(damage);
+        }
+
+        _logger.SegmentOpened(group, new Lsn(_core.Chain.Scl), new Lsn(_apply.Applied), _core.Epochs.Epoch,
+            (long)Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+        Log.Start($"append-{group}");
+    }
+
+    public int Group { get; }
+
+    public SegmentLog Log { get; }
+
+    public DrillState Drills { get; }
+
+    /// <summary>Counters, for tests and metrics.</summary>
+    public StorageMetrics.SegmentCounters Metrics => _metrics;
+
+    /// <summary>Gap-free end of the log.</summary>
+    public ulong Scl
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _core.Chain.Scl;
+            }
+        }
+    }
+
+    /// <summary>Epoch obeyed.</summary>
+    public ulong Epoch
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _core.Epochs.Epoch;
+            }
+        }
+    }
+
+    /// <summary>The segment as others see it.</summary>
+    public SegmentState State()
+    {
+        lock (_gate)
+        {
+            return StateLocked();
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+        }
+
+        Log.Dispose();
+        lock (_applyGate)
+        {
+            try
+            {
+                _store.Flush();
+            }
+            catch (RocksDbException e)
+            {
+                _logger.BackgroundFailed(Group, e.Message);
+            }
+
+            _apply.Dispose();
+            _store.Dispose();
+        }
+    }
+
+    private SegmentFile NewFile()
+    {
+        if (Directory.Exists(Path.Combine(_folder, "log")))
+        {
+            throw new LogFormatException(
+                $"{_folder} has log files but no file '{SegmentFile.FileName}': what it promised is lost; delete the whole folder to rebuild this copy from its peers.");
+        }
+
+        var file = new SegmentFile { Volume = _options.Volume, Group = Group };
+        file.Write(_folder);
+        return file;
+    }
+
+    private void RequireOwnVolume()
+    {
+        if (_file.Volume != _options.Volume || _file.Group != Group)
+        {
+            throw new LogFormatException(
+                $"{_folder} belongs to volume {_file.Volume} group {_file.Group}, not to {_options.Volume} group {Group}: use another REDOUBT_DATA_DIR.");
+        }
+
+        try
+        {
+            if (_file.HasShape)
+            {
+                _file.Fix((int)_options.PgVersion, _options.Shape);
+            }
+        }
+        catch (ShapeMismatchException e)
+        {
+            throw new ConfigurationException(e.Message + "; these are fixed when a volume is made.");
+        }
+    }
+
+    private PageStore OpenStore()
+    {
+        string current = $"pages-{_file.StoreGeneration}";
+        foreach (string other in Directory.EnumerateDirectories(_folder, "pages-*").Where(d => Path.GetFileName(d) != current))
+        {
+            if (Path.GetFileName(other) != $"pages-{_file.StoreGeneration + 1}" || !IsRebuild(other))
+            {
+                Directory.Delete(other, recursive: true);
+            }
+        }
+
+        return PageStore.Open(Path.Combine(_folder, current), _cache, WriteBufferBytes);
+    }
+
+    private ulong WriteBufferBytes => (ulong)Math.Max(4 << 20, (24 << 20) / _options.Shape.Groups);
+
+    private EntryMark[] ReadMarks(LogAddress at)
+    {
+        byte[] bytes = Log.Read(at)
+            ?? throw new ChainException($"group {Group}: the frame at file {at.File:x} offset {at.Offset} cannot be read back");
+        return PendingAppend.MarksOf(LogFrame.Parse(bytes));
+    }
+
+    private void Persist(SegmentFile next)
+    {
+        next.Write(_folder);
+        _file = next;
+    }
+
+    private SegmentState StateLocked()
+    {
+        var chain = _core.Chain;
+        var state = new SegmentState
+        {
+            Segment = new SegmentId { Volume = _file.Volume, Group = (uint)Group },
+            Epoch = _core.Epochs.Epoch,
+            Scl = chain.Scl,
+            Applied = _apply.Applied,
+            Vdl = _core.Vdl,
+            LogStart = chain.Base,
+            LastStart = chain.LastStart,
+            Joined = _file.Joined,
+            PgVersion = (uint)_file.PgVersion,
+            Copies = (uint)_file.Copies,
+            WriteQuorum = (uint)_file.WriteQuorum,
+            ReadQuorum = (uint)_file.ReadQuorum,
+            Groups = (uint)_file.Groups,
+            LogBytes = (ulong)Log.Bytes,
+            PageStoreBytes = (ulong)_store.Bytes,
+        };
+        state.Truncations.AddRange(_core.Epochs.History.Points.Select(
+            p => new Truncation { Epoch = p.Epoch, Above = p.Above, GroupEnd = p.GroupEnd }));
+        (state.State, state.Message) = (_logFailure ?? _applyFailure, _repairing, _file.Joined) switch
+        {
+            ({ } failure, _, _) => ("failed", failure),
+            (_, { } repair, _) => ("repairing", repair),
+            (_, _, false) => ("repairing", JoiningMessage),
+            _ when _core.IsBehind => ("behind", $"complete to {new Lsn(chain.Scl)}, the group's log reaches {new Lsn(Math.Max(_core.GroupVdl, chain.DurableEnd))}"),
+            _ => ("complete", ""),
+        };
+        return state;
+    }
+}

@@ -1,0 +1,141 @@
+using System.Net;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+using Redoubt.Protocol;
+using Redoubt.Storage.Hosting;
+using Redoubt.Storage.Segments;
+
+namespace Redoubt.Storage;
+
+/// <summary>One whole storage process: segments, gRPC and HTTP. Also hosted in process by tests.</summary>
+public sealed class StorageServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly SegmentHost _host;
+
+    private StorageServer(WebApplication app, SegmentHost host, StorageMetrics metrics)
+    {
+        _app = app;
+        _host = host;
+        Metrics = metrics;
+    }
+
+    internal SegmentHost Host => _host;
+
+    public StorageMetrics Metrics { get; }
+
+    /// <summary>Where gRPC listens.</summary>
+    public Uri GrpcEndpoint { get; private set; } = null!;
+
+    /// <summary>Where HTTP listens.</summary>
+    public Uri HttpEndpoint { get; private set; } = null!;
+
+    /// <summary>Opens the data directory and starts listening.</summary>
+    /// <exception cref="ConfigurationException">The configuration does not fit the volume.</exception>
+    /// <exception cref="LogFiles.LogFormatException">The data directory cannot be used.</exception>
+    /// <exception cref="IOException">A port is in use, or the disk fails.</exception>
+    public static async Task<StorageServer> StartAsync(StorageOptions options, CancellationToken cancellation = default)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        ConfigureLogging(builder.Logging, options);
+        var metrics = new StorageMetrics();
+        var drills = new DrillState();
+        builder.Services.AddSingleton(options).AddSingleton(drills).AddSingleton(metrics);
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = LogFrame.MaxLength + (1 << 20);
+            grpc.MaxSendMessageSize = LogFrame.MaxLength + (16 << 20);
+            grpc.Interceptors.Add<GuardInterceptor>();
+            grpc.IgnoreUnknownServices = false;
+        });
+        builder.Services.AddSingleton<GuardInterceptor>();
+        if (options.OtlpEndpoint is { } otlp)
+        {
+            builder.Services.AddOpenTelemetry()
+                .ConfigureResource(r => r.AddService(options.Name))
+                .WithTracing(t => t.AddSource(StorageTracing.Name).AddOtlpExporter(o => o.Endpoint = otlp));
+        }
+
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.Http2.InitialStreamWindowSize = 4 << 20;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 16 << 20;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
+            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Listen(options.Listen, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(options.HttpListen, listen => listen.Protocols = HttpProtocols.Http1);
+        });
+
+        SegmentHost? host = null;
+        builder.Services.AddSingleton(_ => host!);
+        var app = builder.Build();
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Redoubt.Storage");
+        try
+        {
+            host = new SegmentHost(options, metrics, drills, logger);
+            app.MapGrpcService<SegmentGrpcService>();
+            StatusEndpoints.Map(app, host, metrics, options, logger);
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            host?.Dispose();
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        host.Start();
+        var server = new StorageServer(app, host, metrics);
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
+        server.GrpcEndpoint = new Uri(addresses[0]);
+        server.HttpEndpoint = new Uri(addresses[1]);
+        logger.Started(options.Name, options.Zone, options.Index, options.Volume, addresses[0], addresses[1]);
+        return server;
+    }
+
+    /// <summary>Completes when the process is asked to stop.</summary>
+    public Task WaitForShutdownAsync() => _app.WaitForShutdownAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        using (var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+        {
+            _host.DropStreams();
+            await _app.StopAsync(soon.Token).ConfigureAwait(false);
+        }
+
+        _host.Dispose();
+        await _app.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging, StorageOptions options)
+    {
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Grpc", LogLevel.Critical);
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
+        if (options.JsonLogs)
+        {
+            logging.AddJsonConsole(o => o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
+        }
+        else
+        {
+            logging.AddSimpleConsole(o =>
+            {
+                o.SingleLine = true;
+                o.TimestampFormat = "HH:mm:ss.fff ";
+            });
+        }
+
+        logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
+            o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+}
