@@ -6,9 +6,9 @@ CREATE INDEX b_desc ON b (id DESC) INCLUDE (d);
 INSERT INTO b SELECT i, i % 40, md5(i::text) FROM generate_series(1, :n / 16) i;
 INSERT INTO b SELECT i, i % 40, md5(i::text) FROM generate_series(:n / 8, :n / 16 + 1, -1) i;
 -- Posting list splits: the heap has free space again inside the range of a posting list.
-DELETE FROM b WHERE id % 4 = 0;
+DELETE FROM b WHERE id % 3 = 0;
 VACUUM b;
-INSERT INTO b SELECT i, i % 40, md5(i::text) FROM generate_series(4, :n / 8, 4) i;
+INSERT INTO b SELECT i, i % 41, md5(i::text) FROM generate_series(3, :n / 8, 3) i;
 -- Killed items: index scans meet dead tuples, later insertions delete them.
 CREATE TABLE churn (id int PRIMARY KEY, k int, v int) WITH (autovacuum_enabled = off);
 CREATE INDEX churn_k ON churn (k);

@@ -31,3 +31,9 @@ CREATE TABLE gl (t text) WITH (autovacuum_enabled = off);
 CREATE INDEX gl_t ON gl USING gin (t gin_trgm_ops) WITH (fastupdate = on, gin_pending_list_limit = 2048);
 INSERT INTO gl SELECT (SELECT string_agg(md5((i * 100 + x)::text), ' ') FROM generate_series(1, 40) x) FROM generate_series(1, 60) i;
 VACUUM gl;
+-- Keys so wide that inner pages of the entry tree split.
+CREATE TABLE gx (id int, a text[]) WITH (autovacuum_enabled = off);
+CREATE INDEX gx_a ON gx USING gin (a) WITH (fastupdate = off);
+INSERT INTO gx SELECT i, ARRAY[(SELECT string_agg(md5((i * 100 + x)::text), '') FROM generate_series(1, 60) x)] FROM generate_series(1, 400) i;
+DELETE FROM gx WHERE id % 2 = 0;
+VACUUM gx;
