@@ -4,7 +4,14 @@ using Redoubt.Operator.Runtime;
 namespace Redoubt.Operator.Reconcile;
 
 /// <summary>The control loop: informers and the monitor put clusters into the queue, workers take them out.</summary>
-public sealed class ClusterController(OperatorOptions options, KubeApi api, OperatorMetrics metrics, TimeProvider time, ILoggerFactory logs)
+/// <param name="options">Configuration.</param>
+/// <param name="api">The API server.</param>
+/// <param name="metrics">Metrics.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logs">Logs.</param>
+/// <param name="pods">How requests reach pods; null: over the network.</param>
+public sealed class ClusterController(
+    OperatorOptions options, KubeApi api, OperatorMetrics metrics, TimeProvider time, ILoggerFactory logs, HttpMessageHandler? pods = null)
 {
     private const int Workers = 4;
     private readonly ILogger log = logs.CreateLogger("Redoubt.Operator");
@@ -17,7 +24,7 @@ public sealed class ClusterController(OperatorOptions options, KubeApi api, Oper
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         using var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(1), PooledConnectionLifetime = TimeSpan.FromMinutes(2), UseProxy = false };
-        using var http = new HttpClient(handler);
+        using var http = new HttpClient(pods ?? handler, disposeHandler: false);
         using var monitor = new DataPlaneMonitor(http, time);
         var caches = new ObjectCaches(api, options.WatchNamespace, log, metrics);
         var queue = new WorkQueue<ObjectKey>(time, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(30));

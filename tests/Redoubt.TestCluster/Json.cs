@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace Redoubt.TestCluster;
 
 /// <summary>Small readings of JSON trees.</summary>
-internal static class Json
+public static class Json
 {
     public static JsonObject Clone(this JsonObject o) => (JsonObject)o.DeepClone();
 

@@ -223,8 +223,10 @@ public sealed class FieldSet
         }
         for (var i = path.Length - 1; i >= 0; i--)
         {
-            var child = Step(parents[i], path[i], out var found);
+            // A list item that has lost its key is no longer found by it.
             var isLeaf = i == path.Length - 1;
+            var found = true;
+            var child = isLeaf ? Step(parents[i], path[i], out found) : parents[i + 1];
             if (!found || (!isLeaf && child is not (JsonObject { Count: 0 } or JsonArray { Count: 0 })) || (!isLeaf && i == 0))
             {
                 return;
