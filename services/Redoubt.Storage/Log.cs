@@ -44,8 +44,8 @@ internal static partial class Log
     [LoggerMessage(13, LogLevel.Information, "group {Group}: fetched {Frames} frames from {Peer}; scl {Before} → {After}")]
     public static partial void CaughtUp(this ILogger log, int group, int frames, string peer, Lsn before, Lsn after);
 
-    [LoggerMessage(14, LogLevel.Warning, "group {Group}: rebuilding from {Peer}: its log begins at {LogStart}, this copy ends at {Scl}")]
-    public static partial void RebuildBegun(this ILogger log, int group, string peer, Lsn logStart, Lsn scl);
+    [LoggerMessage(14, LogLevel.Warning, "group {Group}: rebuilding from {Peer}: no peer's log reaches back to {Scl}, where this copy ends, or its page store is damaged")]
+    public static partial void RebuildBegun(this ILogger log, int group, string peer, Lsn scl);
 
     [LoggerMessage(15, LogLevel.Information, "group {Group}: rebuilt at {At} from {Peer}, {Bytes} bytes")]
     public static partial void Rebuilt(this ILogger log, int group, Lsn at, string peer, long bytes);

@@ -91,6 +91,8 @@ internal sealed class GuardInterceptor(StorageOptions options, DrillState drills
                 return Status(StatusCode.DataLoss, "corrupt", e.Message);
             case LogFrameException or ArgumentException:
                 return Status(StatusCode.InvalidArgument, "frame", e.Message);
+            case IOException { InnerException: Microsoft.AspNetCore.Connections.ConnectionAbortedException or Microsoft.AspNetCore.Connections.ConnectionResetException }:
+                return Status(StatusCode.Cancelled, "cancelled", "the caller went away");
             case OperationCanceledException or IOException or InvalidOperationException when context.CancellationToken.IsCancellationRequested:
                 return Status(StatusCode.Cancelled, "cancelled", "the caller went away");
             case ObjectDisposedException:

@@ -18,6 +18,9 @@ internal sealed class AppendSession(Segment segment, ulong epoch)
     /// <summary>The writer's epoch.</summary>
     public ulong Epoch => epoch;
 
+    /// <summary>Set once a frame was refused because a newer writer came.</summary>
+    public bool IsFenced { get; set; }
+
     /// <summary>Takes one batch: frame to the log, LSNs to the segment.</summary>
     /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
     public async ValueTask SubmitAsync(AppendBatch batch, CancellationToken cancellation)

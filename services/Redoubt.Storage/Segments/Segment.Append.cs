@@ -132,8 +132,12 @@ internal sealed partial class Segment
         }
         catch (EpochRefusedException e)
         {
-            _metrics.Fenced();
-            _logger.Fenced(Group, session?.Epoch ?? frame.Epoch, e.Current);
+            if (session is { IsFenced: false })
+            {
+                session.IsFenced = true;
+                _metrics.Fenced();
+                _logger.Fenced(Group, session.Epoch, e.Current);
+            }
         }
         catch (Exception e) when (e is ChainException or SegmentNotReadyException)
         {

@@ -99,13 +99,12 @@ internal sealed partial class Segment
 
     private async Task RebuildAsync(Peer source, CancellationToken cancellation)
     {
-        ulong begin = Scl;
         lock (_gate)
         {
             _repairing = $"rebuilding from {source.Name}";
         }
 
-        _logger.RebuildBegun(Group, source.Name, new Lsn(begin), new Lsn(begin));
+        _logger.RebuildBegun(Group, source.Name, new Lsn(Scl));
         string folder = Path.Combine(_folder, $"pages-{_file.StoreGeneration + 1}");
         File.WriteAllText(Path.Combine(_folder, RebuildMark), source.Name);
         try

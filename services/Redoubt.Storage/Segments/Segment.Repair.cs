@@ -20,13 +20,15 @@ internal sealed partial class Segment
     public async Task RunGossipAsync(CancellationToken cancellation)
     {
         var random = new Random();
+        bool first = true;
         while (!cancellation.IsCancellationRequested)
         {
             try
             {
                 bool soon = NeedsPeers();
                 var pause = soon ? TimeSpan.FromMilliseconds(100 + random.Next(100)) : _options.GossipEvery * (0.75 + (random.NextDouble() / 2));
-                await _gossipSignal.WaitAsync(pause, cancellation).ConfigureAwait(false);
+                await _gossipSignal.WaitAsync(first ? TimeSpan.Zero : pause, cancellation).ConfigureAwait(false);
+                first = false;
                 if (Drills.Partitioned || _peers.All.Count == 0)
                 {
                     await TryJoinAsync(cancellation).ConfigureAwait(false);

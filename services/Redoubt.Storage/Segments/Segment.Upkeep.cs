@@ -88,6 +88,38 @@ internal sealed partial class Segment
         }
     }
 
+    /// <summary>Makes the page store durable at once.</summary>
+    internal void FlushNow()
+    {
+        var store = AcquireStore();
+        try
+        {
+            store.Flush();
+        }
+        finally
+        {
+            store.Release();
+        }
+    }
+
+    /// <summary>Spoils one stored row, as a bad disk would.</summary>
+    internal void SpoilRow(PageKey key, ulong lsn)
+    {
+        Span<byte> rowKey = stackalloc byte[StoreKeys.PageLength];
+        StoreKeys.WritePage(rowKey, key, lsn, 0);
+        var store = AcquireStore();
+        try
+        {
+            byte[] value = store.Get(rowKey.ToArray()) ?? throw new ArgumentException($"no row of {key} at {new Lsn(lsn)}");
+            value[^1] ^= 1;
+            store.Put(rowKey, value);
+        }
+        finally
+        {
+            store.Release();
+        }
+    }
+
     /// <summary><see cref="Upkeep"/>, with failures logged: they are tried again a second later.</summary>
     public void UpkeepSafely()
     {
