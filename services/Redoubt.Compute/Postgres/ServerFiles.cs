@@ -39,6 +39,22 @@ public sealed class ServerFiles
     /// <summary>PostgreSQL's socket.</summary>
     public string PostgresSocket => Path.Combine(SocketFolder, string.Create(CultureInfo.InvariantCulture, $".s.PGSQL.{_options.Port}"));
 
+    /// <summary>True when the postmaster says in its lock file that it accepts connections (line 8, <c>PM_STATUS_READY</c>, utils/pidfile.h).</summary>
+    public bool SaysReady
+    {
+        get
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(_options.PgData, "postmaster.pid")).Contains("\nready", StringComparison.Ordinal);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>The shim's lock table.</summary>
     public string Locks => Path.Combine(_options.DataDir, "pgshim.locks");
 

@@ -248,6 +248,12 @@ internal sealed class PrimaryLife(
         while (!_server!.Exited.IsCompleted)
         {
             stop.ThrowIfCancellationRequested();
+            if (!_files.SaysReady)
+            {
+                await Task.WhenAny(_server.Exited, Task.Delay(ConnectPause, stop)).ConfigureAwait(false);
+                continue;
+            }
+
             ReplicationConnection? connection = null;
             try
             {
