@@ -214,6 +214,21 @@ public sealed class StockPostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>The first column of the first row as text, in a session of its own; null when there is none.</summary>
+    public async Task<string?> ScalarAsync(string sql, CancellationToken cancel, string database = "postgres")
+    {
+        var connection = new NpgsqlConnection(ConnectionString(database));
+        await using (connection.ConfigureAwait(false))
+        {
+            await connection.OpenAsync(cancel).ConfigureAwait(false);
+            var command = new NpgsqlCommand(sql, connection);
+            await using (command.ConfigureAwait(false))
+            {
+                return Convert.ToString(await command.ExecuteScalarAsync(cancel).ConfigureAwait(false), CultureInfo.InvariantCulture);
+            }
+        }
+    }
+
     /// <summary>Makes a folder under <see cref="Folder"/> that the server's user may write.</summary>
     public string MakeFolder(string name)
     {

@@ -14,12 +14,12 @@ INSERT INTO gi SELECT i, point((i * 37) % 1009, (i * 91) % 997), int4range(i, i 
 -- Whole pages emptied, then used again.
 CREATE TABLE ge (id int, r int4range) WITH (autovacuum_enabled = off);
 CREATE INDEX ge_r ON ge USING gist (r);
-INSERT INTO ge SELECT i, int4range(i, i + 3) FROM generate_series(1, :n / 40) i;
+INSERT INTO ge SELECT i, int4range(i, i + 3) FROM generate_series(1, :n / 40 + 2500) i;
 DELETE FROM ge WHERE id > 50;
 VACUUM ge;
 CALL burn(10);
 VACUUM ge;
-INSERT INTO ge SELECT i, int4range(i, i + 3) FROM generate_series(1, :n / 40) i;
+INSERT INTO ge SELECT i, int4range(i, i + 3) FROM generate_series(1, :n / 40 + 2500) i;
 DELETE FROM ge;
 VACUUM ge;
 -- Killed items.
@@ -30,8 +30,7 @@ INSERT INTO gk SELECT point(i % 10, i / 10) FROM generate_series(1, 2000) i;
 DELETE FROM gk WHERE p <@ box '((0,0),(5,100))';
 SELECT p FROM gk WHERE p <@ box '((0,0),(9,200))';
 SELECT p FROM gk WHERE p <@ box '((0,0),(9,200))';
-SELECT p FROM gk ORDER BY p <-> point '(0,0)' LIMIT 1500;
-INSERT INTO gk SELECT point(i % 10, i / 10) FROM generate_series(1, 4000) i;
+INSERT INTO gk SELECT point(i % 6, i % 100) FROM generate_series(1, 6000) i;
 RESET enable_seqscan; RESET enable_bitmapscan;
 CREATE TABLE ex (r int4range, EXCLUDE USING gist (r WITH &&));
 INSERT INTO ex SELECT int4range(i * 10, i * 10 + 5) FROM generate_series(1, 500) i;

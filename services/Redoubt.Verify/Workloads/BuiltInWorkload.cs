@@ -40,10 +40,14 @@ public static class BuiltInWorkload
         await FilesAsync(server, folder, ["ddl", "xact"], scale, progress, cancel).ConfigureAwait(false);
 
         progress?.Invoke("restarts");
-        await server.ExecuteAsync($"ALTER SYSTEM SET full_page_writes = '{(settings["full_page_writes"] == "on" ? "off" : "on")}'", cancel).ConfigureAwait(false);
         var other = With(settings, "max_connections", "90");
         other.Remove("full_page_writes");
         await RestartAsync(server, other, fast: true, cancel).ConfigureAwait(false);
+        foreach (string value in (string[])["off", "on", "off"])
+        {
+            await SetFullPageWritesAsync(server, value, cancel).ConfigureAwait(false);
+        }
+
         await server.ExecuteAsync("ALTER SYSTEM RESET full_page_writes", cancel).ConfigureAwait(false);
         await server.ExecuteAsync("CREATE TABLE crashed (id int PRIMARY KEY); INSERT INTO crashed SELECT generate_series(1, 5000)", cancel, Database)
             .ConfigureAwait(false);
@@ -54,6 +58,21 @@ public static class BuiltInWorkload
     /// <summary>A copy of settings with one more.</summary>
     public static Dictionary<string, string> With(IReadOnlyDictionary<string, string> settings, string name, string value) =>
         new(settings) { [name] = value };
+
+    /// <summary>Changes a setting while the server runs; the checkpointer logs the change before its next checkpoint.</summary>
+    private static async Task SetFullPageWritesAsync(StockPostgres server, string value, CancellationToken cancel)
+    {
+        await server.ExecuteAsync($"ALTER SYSTEM SET full_page_writes = '{value}'", cancel).ConfigureAwait(false);
+        server.Reload();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        while (await server.ScalarAsync("SHOW full_page_writes", deadline.Token).ConfigureAwait(false) != value)
+        {
+            await Task.Delay(20, deadline.Token).ConfigureAwait(false);
+        }
+
+        await server.ExecuteAsync("CHECKPOINT", cancel).ConfigureAwait(false);
+    }
 
     private static async Task RestartAsync(
         StockPostgres server, IReadOnlyDictionary<string, string> settings, bool fast, CancellationToken cancel)
