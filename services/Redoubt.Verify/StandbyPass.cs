@@ -1,6 +1,103 @@
+using Redoubt.Wal;
+
 namespace Redoubt.Verify;
 
+/// <summary>
+/// The pass of <see cref="VerifyRedo"/> without images: a primary runs the workloads, a stock standby replays the whole log from the same
+/// start and stops itself at the primary's shutdown checkpoint, and what redo made here is compared with the standby's files.
+/// </summary>
 internal static class StandbyPass
 {
-    public static Task RunAsync(VerifyRedoOptions options, VerifyRedoResult result, string folder, Dictionary<string, string> settings, CancellationToken cancel) => Task.CompletedTask;
+    private static readonly TimeSpan ReplayDeadline = TimeSpan.FromMinutes(15);
+
+    public static async Task RunAsync(
+        VerifyRedoOptions options, VerifyRedoResult result, string folder, Dictionary<string, string> settings, CancellationToken cancel)
+    {
+        void Progress(string step) => options.Progress?.Invoke($"standby: {step}");
+
+        Progress("initdb");
+        var primary = new StockPostgres(options.Version, options.BinFolder, Path.Combine(folder, "p"));
+        var standby = new StockPostgres(options.Version, options.BinFolder, Path.Combine(folder, "s"));
+        await using (primary.ConfigureAwait(false))
+        await using (standby.ConfigureAwait(false))
+        {
+            await primary.InitDbAsync(checksums: false, cancel).ConfigureAwait(false);
+            standby.CopyDataFrom(primary.DataFolder);
+            var control = VerifyRedo.ReadControl(primary);
+            using var cluster = new ClusterState(primary.DataFolder, folder);
+            var oracle = new RedoOracle(options.Version, cluster, control, options.Apply)
+            {
+                OnRefused = refusal => VerifyRedo.Say(result, refusal.Message),
+            };
+            using var follower = new WalFollower(primary, control, oracle.Apply) { KeepLog = true };
+            var scale = options.Scale with { Rows = Math.Min(options.Scale.Rows, 20_000) };
+            var kinds = await VerifyRedo.RunWorkloadsAsync(options, primary, settings, scale, follower, Progress, cancel).ConfigureAwait(false);
+            var end = VerifyRedo.ReadControl(primary);
+            follower.ReadTo(end.Lsn);
+
+            Progress("replay by a stock standby");
+            await ReplayAsync(primary, standby, settings, end.LastRecordStart, cancel).ConfigureAwait(false);
+
+            Progress("compare");
+            var pages = ClusterComparison.WithStandby(cluster, standby.DataFolder, kinds);
+            var files = StandbyComparison.Run(cluster, oracle.Control, standby.DataFolder, options.Version);
+            foreach (string message in pages.Messages.Concat(files.Messages))
+            {
+                VerifyRedo.Say(result, $"standby: {message}");
+            }
+
+            oracle.Counts.Mismatches += pages.Differences + files.Messages.Count;
+            result.FinalPages += pages.Pages;
+            result.FilesCompared += files.Files;
+            result.WalBytes += follower.Bytes;
+            result.Counts.Add(oracle.Counts);
+            Progress($"{oracle.Counts.BlockChanges:N0} block changes, {pages.Pages:N0} pages and {files.Files:N0} other files compared, {oracle.Counts.Mismatches:N0} differences, {follower.Bytes >> 20:N0} MiB of log");
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Lets the standby replay the stopped primary's log up to and with its last record, and stop by itself.</summary>
+    internal static async Task ReplayAsync(
+        StockPostgres primary, StockPostgres standby, Dictionary<string, string> settings, Lsn lastRecord, CancellationToken cancel)
+    {
+        EmptyOutsideTablespaces(primary.DataFolder);
+        string wal = Path.Combine(standby.DataFolder, "pg_wal");
+        Directory.Delete(wal, recursive: true);
+        DataFolders.Copy(Path.Combine(primary.DataFolder, "pg_wal"), wal);
+        await File.WriteAllTextAsync(Path.Combine(standby.DataFolder, "recovery.signal"), "", cancel).ConfigureAwait(false);
+        standby.OwnData();
+
+        // No sessions: their hint bits would be on the pages. Shutdown at the target writes a restart point with every page.
+        var recovery = new Dictionary<string, string>(settings)
+        {
+            ["hot_standby"] = "off",
+            ["restore_command"] = "false",
+            ["recovery_target_lsn"] = lastRecord.ToString(),
+            ["recovery_target_inclusive"] = "on",
+            ["recovery_target_action"] = "shutdown",
+            ["recovery_target_timeline"] = "current",
+        };
+        await standby.StartAsync(recovery, cancel, waitForConnections: false).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(ReplayDeadline);
+        await standby.WaitForExitAsync(deadline.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Tablespaces outside the data directory are one folder for both servers: the standby must make everything in it anew.</summary>
+    private static void EmptyOutsideTablespaces(string dataFolder)
+    {
+        foreach (var tablespace in new DirectoryInfo(Path.Combine(dataFolder, "pg_tblspc")).EnumerateDirectories())
+        {
+            if (tablespace.LinkTarget is null)
+            {
+                continue;
+            }
+
+            foreach (string folder in Directory.GetDirectories(tablespace.FullName, "PG_*"))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
 }

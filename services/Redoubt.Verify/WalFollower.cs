@@ -35,6 +35,9 @@ public sealed class WalFollower : IDisposable
         _files = new WalFiles(Path.Combine(server.DataFolder, "pg_wal"));
     }
 
+    /// <summary>Leaves the whole log in the server's folder instead of letting it recycle what has been read.</summary>
+    public bool KeepLog { get; init; }
+
     /// <summary>Position after the last record handled.</summary>
     public Lsn Position => _reader.Position;
 
@@ -103,7 +106,7 @@ public sealed class WalFollower : IDisposable
                 }
 
                 ReadUpTo(limit);
-                if (_reader.Position.Value - _advanced.Value > AdvanceEvery)
+                if (!KeepLog && _reader.Position.Value - _advanced.Value > AdvanceEvery)
                 {
                     await AdvanceAsync(connection, stop).ConfigureAwait(false);
                 }

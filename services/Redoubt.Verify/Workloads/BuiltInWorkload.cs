@@ -31,6 +31,7 @@ public static class BuiltInWorkload
         await FileAsync(server, folder, "setup", scale, progress, cancel).ConfigureAwait(false);
         // In a database of its own, so that its snapshots do not keep alive what the others need dead.
         await server.ExecuteAsync($"CREATE DATABASE {BulkDatabase}", cancel).ConfigureAwait(false);
+        await server.ExecuteAsync($"ALTER DATABASE {BulkDatabase} SET wal_compression = '{scale.Compression}'", cancel).ConfigureAwait(false);
         await Task.WhenAll(
             FileAsync(server, folder, "bulk", scale, progress, cancel, BulkDatabase),
             FilesAsync(server, folder, SideBySide, scale, progress, cancel)).ConfigureAwait(false);
@@ -53,11 +54,29 @@ public static class BuiltInWorkload
             .ConfigureAwait(false);
         await RestartAsync(server, settings, fast: false, cancel).ConfigureAwait(false);
         await FileAsync(server, folder, "wrap", scale, progress, cancel).ConfigureAwait(false);
+        progress?.Invoke("freeze");
+        await FreezeAsync(server, cancel).ConfigureAwait(false);
+        await server.ExecuteAsync("BEGIN; UPDATE w SET v = 1 WHERE id < 9; SAVEPOINT a; INSERT INTO w VALUES (1000, 1); PREPARE TRANSACTION 'left_over'", cancel, Database)
+            .ConfigureAwait(false);
     }
 
     /// <summary>A copy of settings with one more.</summary>
     public static Dictionary<string, string> With(IReadOnlyDictionary<string, string> settings, string name, string value) =>
         new(settings) { [name] = value };
+
+    /// <summary>Freezes every database, so that commit-log, multixact and commit-timestamp files before now can go.</summary>
+    private static async Task FreezeAsync(StockPostgres server, CancellationToken cancel)
+    {
+        await server.ExecuteAsync("ALTER DATABASE template0 ALLOW_CONNECTIONS true", cancel).ConfigureAwait(false);
+        string databases = await server.ScalarAsync("SELECT string_agg(datname, ',' ORDER BY oid) FROM pg_database", cancel).ConfigureAwait(false) ?? "";
+        foreach (string database in databases.Split(','))
+        {
+            await server.ExecuteAsync("VACUUM (FREEZE)", cancel, database).ConfigureAwait(false);
+        }
+
+        await server.ExecuteAsync("ALTER DATABASE template0 ALLOW_CONNECTIONS false", cancel).ConfigureAwait(false);
+        await server.ExecuteAsync("CHECKPOINT", cancel).ConfigureAwait(false);
+    }
 
     /// <summary>Changes a setting while the server runs; the checkpointer logs the change before its next checkpoint.</summary>
     private static async Task SetFullPageWritesAsync(StockPostgres server, string value, CancellationToken cancel)

@@ -22,6 +22,8 @@ internal static class ConcurrentWorkload
             CREATE INDEX ON acc USING bloom (v, k);
             CREATE INDEX ON acc USING gist (r);
             INSERT INTO acc SELECT i, 0, i, point(i, i), ARRAY[i, i % 7], 't' || i, int4range(i, i + 3) FROM generate_series(1, {Accounts}) i;
+            CREATE TABLE locked (id int PRIMARY KEY, v int) WITH (fillfactor = 50);
+            INSERT INTO locked SELECT i, 0 FROM generate_series(1, 50) i;
             CREATE TABLE ref (id serial, acc int REFERENCES acc (id));
             """,
             cancel,
@@ -54,10 +56,10 @@ internal static class ConcurrentWorkload
             DECLARE found_id int;
             BEGIN
               FOR i IN 1..amount LOOP
-                SELECT id INTO found_id FROM acc WHERE id = 10 FOR SHARE;
-                IF i % 10 = 0 THEN
-                  SELECT id INTO found_id FROM acc WHERE id = 11 + i % 20 FOR KEY SHARE;
-                  UPDATE acc SET v = v + 1 WHERE id = 11 + i % 20;
+                SELECT id INTO found_id FROM locked WHERE id = 10 FOR SHARE;
+                IF i % 10 = 0 AND i < 3000 THEN
+                  SELECT id INTO found_id FROM locked WHERE id = 11 + i % 20 FOR KEY SHARE;
+                  UPDATE locked SET v = v + 1 WHERE id = 11 + i % 20;
                 END IF;
                 COMMIT;
               END LOOP;
@@ -68,8 +70,9 @@ internal static class ConcurrentWorkload
         await using var holder = await OpenAsync(server, database, cancel).ConfigureAwait(false);
         await using var share = await OpenAsync(server, database, cancel).ConfigureAwait(false);
         await using var joiner = await OpenAsync(server, database, cancel).ConfigureAwait(false);
-        await RunAsync(holder, "BEGIN; SELECT id FROM acc WHERE id BETWEEN 10 AND 40 FOR KEY SHARE", cancel).ConfigureAwait(false);
-        await RunAsync(share, "BEGIN; SAVEPOINT a; SELECT id FROM acc WHERE id = 10 FOR SHARE; SAVEPOINT b; SELECT id FROM acc WHERE id = 10 FOR SHARE", cancel).ConfigureAwait(false);
+        await RunAsync(holder, "BEGIN; SELECT id FROM locked WHERE id BETWEEN 10 AND 40 FOR KEY SHARE", cancel).ConfigureAwait(false);
+        await RunAsync(share, "BEGIN; SAVEPOINT a; SELECT id FROM locked WHERE id = 10 FOR SHARE; SAVEPOINT b; SELECT id FROM locked WHERE id = 10 FOR SHARE", cancel).ConfigureAwait(false);
+        await RunAsync(joiner, "SET synchronous_commit = off", cancel).ConfigureAwait(false);
         await RunAsync(joiner, $"CALL join_locks({amount})", cancel).ConfigureAwait(false);
         await RunAsync(share, "ROLLBACK", cancel).ConfigureAwait(false);
         await RunAsync(holder, "COMMIT", cancel).ConfigureAwait(false);
