@@ -15,6 +15,7 @@ var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated 
     new Command("verify", "Checks that what is stored is right.\n\nExample: ./redoubt verify cluster")
     {
         VerifyClusterCommand.Create(),
+        VerifyRedoCommand.Create(),
     },
     BenchCommand.Create(),
     SuperviseCommand.Create(),
