@@ -56,6 +56,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
         return supervisor;
     }
 
+    /// <summary>How each process is started: storage in index order, then compute.</summary>
+    public IReadOnlyList<ManagedProcess.Definition> Definitions => [.. _processes.Select(process => process.Is)];
+
     /// <summary>The cluster as it is now.</summary>
     public Task<ClusterStatus> StatusAsync() => _status.ReadAsync(_spec, _processes, _port);
 
