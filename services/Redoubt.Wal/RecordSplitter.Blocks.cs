@@ -7,6 +7,7 @@ namespace Redoubt.Wal;
 public static partial class RecordSplitter
 {
     private const int ReferenceLength = 6;
+    private const byte FullPageImage = 0xB0;
 
     private static unsafe void SplitBlocks<TSink>(scoped in WalRecord record, scoped in RecordParts parts, ControlState control, ref TSink sink)
         where TSink : struct, IRecordSink, allows ref struct
@@ -17,7 +18,12 @@ public static partial class RecordSplitter
         {
             if (record.Rmgr == RmgrId.Xlog && !block.AppliesImage)
             {
-                // XLOG_FPI_FOR_HINT written with full_page_writes off: says nothing.
+                if ((record.Info & 0xF0) == FullPageImage)
+                {
+                    throw new WalFormatException(record.Start, $"The full-page image record has no image of block reference {block.Id}.");
+                }
+
+                // XLOG_FPI_FOR_HINT written with full_page_writes off says nothing.
                 continue;
             }
 
@@ -96,8 +102,8 @@ public static partial class RecordSplitter
     }
 
     /// <summary>
-    /// <c>heap_xlog_vm_clear</c> and its like: minor releases since 17.11 and 18.5 name the map's page in the record, older ones do not,
-    /// and none does when the bits were clear already. Without a reference the clearing becomes a change of its own.
+    /// <c>heap_xlog_vm_clear</c> and its like: newer minor releases name the map's page in the record, older ones do not, and none does
+    /// when the bits were clear already. Without a reference the clearing becomes a change of its own.
     /// </summary>
     private static void ClearVisibilityMap<TSink>(scoped in WalRecord record, scoped in RecordParts parts, ref TSink sink)
         where TSink : struct, IRecordSink, allows ref struct

@@ -76,6 +76,7 @@ internal sealed class RealLog
     {
         string bin = await Bins.GetOrAdd(version, v => new Lazy<Task<string>>(() => PostgresBinaries.EnsureAsync((int)v))).Value;
         string folder = Directory.CreateTempSubdirectory("redoubt-wal-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         var server = new StockPostgres(version, bin, folder);
         await using (server)
         {

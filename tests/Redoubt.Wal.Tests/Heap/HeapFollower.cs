@@ -1,0 +1,73 @@
+using Redoubt.Wal.Tests.IndexAccess;
+
+namespace Redoubt.Wal.Tests.Heap;
+
+/// <summary>Keeps the pages whose beginning is in the log, by redo; before each change applies damaged forms of it to copies.</summary>
+internal sealed class HeapFollower(PgVersion version)
+{
+    private readonly Dictionary<PageKey, byte[]> _pages = [];
+    private readonly Random _random = new(20261123);
+
+    public int DamageEvery { get; init; }
+
+    public int Applied { get; private set; }
+
+    public int Refused { get; private set; }
+
+    public int Survived { get; private set; }
+
+    public int Hints { get; private set; }
+
+    public long Allocated { get; private set; }
+
+    public void Apply(in BlockChange change)
+    {
+        if (change.Rmgr is not (RmgrId.Heap or RmgrId.Heap2 or RmgrId.Sequence or RmgrId.Xlog or BlockChange.Implicit))
+        {
+            return;
+        }
+
+        if (!_pages.TryGetValue(change.Key, out byte[]? page))
+        {
+            if ((change.Flags & BlockChangeFlags.WillInit) == 0)
+            {
+                return;
+            }
+
+            _pages[change.Key] = page = new byte[PageRedo.PageSize];
+        }
+
+        if (DamageEvery > 0 && Applied % DamageEvery == 0)
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                ApplyDamaged(change, page);
+            }
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        PageRedo.Apply(version, change, page);
+        bool hint = PageRedo.FreeSpaceHint(change, page, out int free);
+        Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.InRange(free, 0, PageRedo.PageSize);
+        Hints += hint ? 1 : 0;
+        Applied++;
+    }
+
+    private void ApplyDamaged(in BlockChange change, byte[] page)
+    {
+        byte[] copy = (byte[])page.Clone();
+        BlockChange damaged = Damage.Apply(_random, change, copy);
+        try
+        {
+            PageRedo.Apply(version, damaged, copy);
+            PageRedo.FreeSpaceHint(damaged, copy, out _);
+            Survived++;
+        }
+        catch (RedoException e)
+        {
+            Assert.Contains(change.Lsn.ToString(), e.Message);
+            Refused++;
+        }
+    }
+}
