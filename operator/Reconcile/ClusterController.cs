@@ -27,7 +27,7 @@ public sealed class ClusterController(
         using var http = new HttpClient(pods ?? handler, disposeHandler: false);
         using var monitor = new DataPlaneMonitor(http, time);
         var caches = new ObjectCaches(api, options.WatchNamespace, log, metrics);
-        var queue = new WorkQueue<ObjectKey>(time, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(30));
+        var queue = new WorkQueue<ObjectKey>(time, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(10));
         var expectations = new Expectations(time);
         var reconciler = new ClusterReconciler(
             options, caches, new PlanExecutor(api, caches, expectations, log), new StatusWriter(api, time),

@@ -16,8 +16,8 @@ namespace Redoubt.Operator.Tests.Runtime;
 internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
 {
     private readonly Registry registry;
-    private readonly ObjectStore.Subscription subscription;
-    private readonly Task running;
+    private ObjectStore.Subscription subscription;
+    private Task running;
     private readonly ConcurrentDictionary<string, string> addresses = new();
     private readonly ConcurrentDictionary<string, long> epochs = new();
     private int lastAddress;
@@ -41,6 +41,15 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
 
     /// <summary>Called with the name of each pod that begins to run.</summary>
     public event Action<string>? Started;
+
+    /// <summary>Goes on after its watch was dropped with all others.</summary>
+    public void Reconnect()
+    {
+        subscription.Dispose();
+        running.GetAwaiter().GetResult();
+        subscription = registry.Store.Subscribe(null, null);
+        running = Task.Run(RunAsync);
+    }
 
     /// <summary>Ends the container of a pod.</summary>
     public void Kill(string pod, int exitCode)

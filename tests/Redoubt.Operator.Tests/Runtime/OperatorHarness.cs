@@ -115,7 +115,7 @@ internal sealed class OperatorHarness : IAsyncDisposable
 
     public Task ReadyAsync(string name = "demo") => UntilAsync(
         () => Cluster(name) is { Status: { Phase: "Ready" } s } c && s.ObservedGeneration == c.Metadata.Generation && Is(c, ConditionTypes.Ready) && !Is(c, ConditionTypes.Progressing),
-        () => $"cluster is ready, now: {KubernetesJson.Serialize(Cluster(name)?.Status)}");
+        () => $"cluster is ready, now: {(Cluster(name)?.Status is { } now ? KubernetesJson.Serialize(now) : "no status")}");
 
     /// <summary>Waits until something is so; looks after every change in the store.</summary>
     public async Task UntilAsync(Func<bool> condition, Func<string> what)

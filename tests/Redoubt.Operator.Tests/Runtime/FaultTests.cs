@@ -1,0 +1,99 @@
+using Redoubt.Operator.Planning;
+using Redoubt.TestCluster;
+using Redoubt.TestCluster.Api;
+
+namespace Redoubt.Operator.Tests.Runtime;
+
+/// <summary>What the operator does when the API server, the network or it itself fails.</summary>
+public sealed class FaultTests
+{
+    /// <summary>Kills the operator after its n-th write, with the answer lost or the write not sent, and starts another.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_operator_killed_after_any_write_is_carried_on_by_the_next(bool answerLost)
+    {
+        var expected = await NamesAfterAsync(null);
+        for (var writes = 1; writes <= 26; writes++)
+        {
+            var cut = new CutAfter(writes, answerLost);
+            var names = await NamesAfterAsync(cut);
+            Assert.True(expected.SequenceEqual(names), $"After a kill at write {writes}: {string.Join(", ", names.Except(expected))} too many, {string.Join(", ", expected.Except(names))} missing");
+            if (!cut.Cut.Task.IsCompleted)
+            {
+                break;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Errors_of_the_server_and_slow_answers_do_not_keep_a_cluster_from_coming_up()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Server.Faults.Latency = TimeSpan.FromMilliseconds(10);
+        harness.Server.Faults.FailNext(7, 500, (method, _) => method != "GET");
+        harness.Apply("{storage: {copies: 3}}");
+        await harness.ReadyAsync();
+        Assert.Single(harness.Pods(Names.Compute));
+    }
+
+    [Fact]
+    public async Task Watches_that_end_are_taken_up_and_too_old_ones_begin_with_a_list()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 3}}");
+        await harness.ReadyAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            // While no watch is open something happens that none will ever tell.
+            harness.Server.Faults.FailNext(11, 503, (_, _) => true);
+            harness.Registry.Store.DropWatches();
+            harness.Node.Reconnect();
+            var uid = harness.Registry.Get(BuiltInTypes.Pods, "default", "demo-storage-2").Uid();
+            harness.Registry.Delete(BuiltInTypes.Pods, "default", "demo-storage-2", new DeleteOptions(0));
+            harness.Registry.Store.Compact();
+            await harness.UntilAsync(
+                () => harness.Registry.TryGet(BuiltInTypes.Pods, "default", "demo-storage-2") is { } p && p.Uid() != uid, () => "the pod is made again");
+            await harness.ReadyAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_write_that_the_server_refuses_for_good_shows_in_the_status()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Registry.Create(BuiltInTypes.ServiceAccounts, "default", Yaml.Documents("""
+            apiVersion: v1
+            kind: ServiceAccount
+            metadata:
+              name: demo
+              ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: other, uid: other, controller: true}]
+            """).Single(), new WriteOptions("somebody"));
+        harness.Apply("{storage: {copies: 1}}");
+        await harness.UntilAsync(
+            () => harness.Cluster()?.Status?.Conditions?.Any(c => c is { Type: "Degraded", Status: "True", Reason: "ApplyFailed" }) == true,
+            () => "the refusal shows");
+    }
+
+    private static async Task<List<string>> NamesAfterAsync(CutAfter? cut)
+    {
+        await using var harness = await OperatorHarness.StartAsync(withOperator: false);
+        harness.StartOperator(cut is null ? [] : [cut]);
+        harness.Apply("{storage: {copies: 1}}");
+        if (cut is not null)
+        {
+            await harness.UntilAsync(
+                () => cut.Cut.Task.IsCompleted || harness.Cluster()?.Status?.Phase == "Ready", () => "the operator is cut off or through");
+            await harness.StopOperatorAsync();
+            harness.StartOperator();
+        }
+
+        await harness.ReadyAsync();
+        return
+        [
+            .. harness.Registry.Store.All()
+                .Where(o => o.Object.Text("metadata", "labels", Names.ManagedByLabel) == Names.ManagedBy)
+                .Select(o => $"{o.Resource} {o.Object.Name()}").Order(StringComparer.Ordinal),
+        ];
+    }
+}
