@@ -138,8 +138,8 @@ internal static class GinPostingList
     /// <summary>Reads a segment's TIDs one by one.</summary>
     private ref struct Decoder
     {
-        private readonly ReadOnlySpan<byte> bytes;
-        private int at;
+        private readonly ReadOnlySpan<byte> _bytes;
+        private int _at;
 
         public Decoder(in BlockChange change, ReadOnlySpan<byte> segment)
         {
@@ -149,7 +149,7 @@ internal static class GinPostingList
             }
 
             int count = BinaryPrimitives.ReadUInt16LittleEndian(segment[6..]);
-            bytes = segment.Slice(HeaderSize, count);
+            _bytes = segment.Slice(HeaderSize, count);
             Value = ToInteger(change, segment);
             HasValue = true;
         }
@@ -160,7 +160,7 @@ internal static class GinPostingList
 
         public void MoveNext(in BlockChange change)
         {
-            if (at == bytes.Length)
+            if (_at == _bytes.Length)
             {
                 HasValue = false;
                 return;
@@ -169,12 +169,12 @@ internal static class GinPostingList
             ulong delta = 0;
             for (int i = 0; ; i++)
             {
-                if (i == MaxVarbyte || at == bytes.Length)
+                if (i == MaxVarbyte || _at == _bytes.Length)
                 {
                     BufPage.Fail(change, "varbyte of a posting list does not end");
                 }
 
-                byte b = bytes[at++];
+                byte b = _bytes[_at++];
                 delta |= (ulong)(b & 0x7F) << (7 * i);
                 if (b < 0x80)
                 {

@@ -8,12 +8,12 @@ namespace Redoubt.Wal.Redo;
 /// </summary>
 internal ref struct RedoCursor(ReadOnlySpan<byte> data)
 {
-    private ReadOnlySpan<byte> rest = data;
+    private ReadOnlySpan<byte> _rest = data;
 
     /// <summary>The bytes not yet read.</summary>
-    public readonly ReadOnlySpan<byte> Rest => rest;
+    public readonly ReadOnlySpan<byte> Rest => _rest;
 
-    public readonly bool IsEmpty => rest.IsEmpty;
+    public readonly bool IsEmpty => _rest.IsEmpty;
 
     public byte Byte(scoped in BlockChange change) => Take(change, 1)[0];
 
@@ -24,25 +24,25 @@ internal ref struct RedoCursor(ReadOnlySpan<byte> data)
     /// <summary>The next <paramref name="length"/> bytes.</summary>
     public ReadOnlySpan<byte> Take(scoped in BlockChange change, int length)
     {
-        if ((uint)length > (uint)rest.Length)
+        if ((uint)length > (uint)_rest.Length)
         {
-            BufPage.Fail(change, $"record data ends early: {length} bytes wanted, {rest.Length} left");
+            BufPage.Fail(change, $"record data ends early: {length} bytes wanted, {_rest.Length} left");
         }
 
-        ReadOnlySpan<byte> taken = rest[..length];
-        rest = rest[length..];
+        ReadOnlySpan<byte> taken = _rest[..length];
+        _rest = _rest[length..];
         return taken;
     }
 
     /// <summary>The next index tuple, by its own <c>t_info</c> length rounded up to 8 when <paramref name="aligned"/>.</summary>
     public ReadOnlySpan<byte> TakeIndexTuple(scoped in BlockChange change, bool aligned)
     {
-        if (rest.Length < IndexTuple.HeaderSize)
+        if (_rest.Length < IndexTuple.HeaderSize)
         {
-            BufPage.Fail(change, $"record data ends early: an index tuple wanted, {rest.Length} bytes left");
+            BufPage.Fail(change, $"record data ends early: an index tuple wanted, {_rest.Length} bytes left");
         }
 
-        int size = IndexTuple.Size(rest);
+        int size = IndexTuple.Size(_rest);
         if (size < IndexTuple.HeaderSize)
         {
             BufPage.Fail(change, $"index tuple of {size} bytes");
