@@ -14,7 +14,9 @@ namespace Redoubt.Verify;
 /// free-space maps; sequences (the log runs ahead of the page); the cache of pages in the metapage of an SP-GiST index; pages past the end
 /// that were added but never filled; unlogged relations but for their init forks; visibility-map bits that <c>CREATE DATABASE</c> by
 /// <c>WAL_LOG</c> copied (it logs those pages as if their contents were unused space). With the files of a standby, which had nothing but the
-/// same log, pages must be equal but for the unused space between <c>pd_lower</c> and <c>pd_upper</c>; only free-space maps may differ.
+/// same log, pages must be equal but for the unused space between <c>pd_lower</c> and <c>pd_upper</c>; only free-space maps may differ, and one
+/// flag: PostgreSQL's redo of GiST <c>DELETE</c> sets <c>F_TUPLES_DELETED</c> where the primary (gistprunepage) does not; redo here follows
+/// the primary, whose page is in the log's images.
 /// </remarks>
 public sealed class ClusterComparison
 {
@@ -174,6 +176,10 @@ public sealed class ClusterComparison
         {
             HideUnusedSpace(_ourPage);
             HideUnusedSpace(_theirPage);
+            if (_kinds.Find(key.Rel)?.Rmgr == RmgrId.Gist && key.Fork == Fork.Main)
+            {
+                HideTuplesDeleted(_ourPage, _theirPage);
+            }
         }
         else if (key.Fork == Fork.VisibilityMap)
         {
@@ -234,6 +240,16 @@ public sealed class ClusterComparison
         if (lower >= BufferMask.HeaderSize && lower <= upper && upper <= PageRedo.PageSize)
         {
             page[lower..upper].Clear();
+        }
+    }
+
+    private static void HideTuplesDeleted(ReadOnlySpan<byte> ours, Span<byte> theirs)
+    {
+        const int opaqueSize = 16, flagsAt = 12, tuplesDeleted = 4;
+        int opaque = BufferMask.Special(theirs, opaqueSize);
+        if (opaque >= 0 && (BufferMask.U16(ours, opaque + flagsAt) & tuplesDeleted) == 0)
+        {
+            BufferMask.PutU16(theirs, opaque + flagsAt, BufferMask.U16(theirs, opaque + flagsAt) & ~tuplesDeleted);
         }
     }
 

@@ -17,8 +17,7 @@ public static class VerifyRedo
     public static async Task<VerifyRedoResult> RunAsync(VerifyRedoOptions options, CancellationToken cancel)
     {
         var result = new VerifyRedoResult(options.Version);
-        string scratch = options.ScratchFolder ?? Directory.CreateTempSubdirectory("redoubt-verify-").FullName;
-        OpenToServer(scratch);
+        string scratch = options.ScratchFolder ?? ScratchFolder.Create("redoubt-verify-");
         try
         {
             if (options.Passes.HasFlag(VerifyPasses.Images))
@@ -185,15 +184,6 @@ public static class VerifyRedo
         }
 
         Say(result, mismatch.ToString());
-    }
-
-    private static void OpenToServer(string folder)
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
-        }
     }
 
     private static void DeleteData(string folder) => Directory.Delete(folder, recursive: true);

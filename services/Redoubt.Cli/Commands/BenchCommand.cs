@@ -10,6 +10,7 @@ internal static class BenchCommand
     {
         Make("traffic", "Bytes a transaction sends, beside what a stock server writes to its volume.", "traffic --seconds 30", 30, TrafficBench.RunAsync),
         Make("commit", "Commits per second, beside a stock primary with as many durable copies.", "commit --seconds 20", 20, CommitBench.RunAsync),
+        BenchRedoCommand.Create(),
         Make("recovery", "From SIGKILL to the first commit, beside stock crash recovery.", "recovery", 0, RecoveryBench.RunAsync),
     };
 

@@ -101,34 +101,34 @@ public sealed class PageStore : IDisposable
         }
     }
 
-    /// <summary>Reads every relation and SLRU page of a data directory.</summary>
+    /// <summary>Reads every relation and SLRU page of a data directory, or those that <paramref name="include"/> is true for.</summary>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    public void Load(string dataFolder)
+    public void Load(string dataFolder, Func<PageKey, bool>? include = null)
     {
         byte[] page = new byte[PageRedo.PageSize];
         foreach (var file in RelationFile.Enumerate(dataFolder))
         {
             if (!file.IsTemporary)
             {
-                LoadFile(file.Path, page, file.FirstBlock, block => new PageKey(file.Rel, file.Fork, block));
+                LoadFile(file.Path, page, file.FirstBlock, block => new PageKey(file.Rel, file.Fork, block), include);
                 Grow(file.Rel, file.Fork, file.FirstBlock + (uint)(new FileInfo(file.Path).Length / PageRedo.PageSize));
             }
         }
 
         foreach (var (slru, path, firstPage) in SlruFile.Enumerate(dataFolder))
         {
-            LoadFile(path, page, firstPage, number => PageKey.Slru(slru, number));
+            LoadFile(path, page, firstPage, number => PageKey.Slru(slru, number), include);
         }
     }
 
     public void Dispose() => _slots.Dispose();
 
-    private void LoadFile(string path, byte[] page, uint first, Func<uint, PageKey> key)
+    private void LoadFile(string path, byte[] page, uint first, Func<uint, PageKey> key, Func<PageKey, bool>? include)
     {
         using var file = File.OpenRead(path);
         for (uint block = first; file.ReadAtLeast(page, page.Length, throwOnEndOfStream: false) == page.Length; block++)
         {
-            if (page.AsSpan().ContainsAnyExcept((byte)0) || key(block).IsSlru)
+            if ((page.AsSpan().ContainsAnyExcept((byte)0) || key(block).IsSlru) && include?.Invoke(key(block)) != false)
             {
                 page.CopyTo(Require(key(block)));
             }

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Redoubt.Wal;
+
+namespace Redoubt.Verify.Bench;
+
+/// <summary>A stretch of log in files, and passes over it with a clock.</summary>
+internal sealed class BenchLog
+{
+    private readonly PgVersion _version;
+    private readonly byte[] _startControl;
+    private readonly string _walFolder;
+    private readonly Lsn _start;
+    private readonly Lsn _end;
+
+    public BenchLog(PgVersion version, byte[] startControl, string dataFolder, Lsn end)
+    {
+        _version = version;
+        _startControl = startControl;
+        _walFolder = Path.Combine(dataFolder, "pg_wal");
+        _start = Control().Lsn;
+        _end = end;
+    }
+
+    /// <summary>Bytes of log.</summary>
+    public long Bytes => (long)(_end - _start);
+
+    public void MeasureRead(RedoBenchResult result)
+    {
+        result.ReadSeconds = double.MaxValue;
+        for (int pass = 0; pass < 2; pass++)
+        {
+            long records = 0;
+            result.ReadSeconds = Math.Min(result.ReadSeconds, Pass((in WalRecord _) => records++));
+            result.Records = records;
+        }
+    }
+
+    public void MeasureSplit(RedoBenchResult result)
+    {
+        result.SplitSeconds = double.MaxValue;
+        for (int pass = 0; pass < 2; pass++)
+        {
+            var control = Control();
+            var counts = new long[1];
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            double seconds = Pass((in WalRecord record) =>
+            {
+                var sink = new CountingSink(counts);
+                RecordSplitter.Split(_version, record, control, ref sink);
+                control.Apply(_version, record);
+            });
+            result.AllocatedPerRecord = (double)(GC.GetAllocatedBytesForCurrentThread() - before) / result.Records;
+            result.SplitSeconds = Math.Min(result.SplitSeconds, seconds);
+            result.BlockChanges = counts[0];
+        }
+    }
+
+    public void MeasureApply(RedoBenchResult result, string dataFolder, string scratch, int workers)
+    {
+        using var redo = new ParallelRedo(_version, Control(), dataFolder, scratch, workers);
+        long started = Stopwatch.GetTimestamp();
+        Pass(redo.Apply);
+        redo.Finish();
+        result.ApplySeconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private ControlState Control() => ControlState.FromControlFile(_version, _startControl);
+
+    private double Pass(RecordHandler handler)
+    {
+        using var files = new WalFiles(_walFolder);
+        using var reader = new WalStreamReader(_version, _start);
+        byte[] buffer = new byte[256 * 1024];
+        var at = new Lsn(_start.Value & ~8191ul);
+        var limit = new Lsn((_end.Value + 8191) & ~8191ul);
+        long started = Stopwatch.GetTimestamp();
+        while (at < limit)
+        {
+            int length = files.Read(at, limit, buffer);
+            reader.Append(at, buffer.AsSpan(0, length));
+            at += (ulong)length;
+            while (reader.TryRead(out var record))
+            {
+                handler(record);
+            }
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private readonly struct CountingSink(long[] changes) : IRecordSink
+    {
+        public void Block(in BlockChange change) => changes[0]++;
+
+        public void RelationCreated(in RelFileLocator rel, Fork fork)
+        {
+        }
+
+        public void RelationTruncated(in RelFileLocator rel, Fork fork, uint blocks)
+        {
+        }
+
+        public void RelationDropped(in RelFileLocator rel)
+        {
+        }
+
+        public void DatabaseCreated(uint dbOid, uint spcOid)
+        {
+        }
+
+        public void DatabaseCopied(uint dbOid, uint spcOid, uint sourceDbOid, uint sourceSpcOid)
+        {
+        }
+
+        public void DatabaseDropped(uint dbOid, uint spcOid)
+        {
+        }
+
+        public void TablespaceCreated(uint spcOid, ReadOnlySpan<byte> path)
+        {
+        }
+
+        public void TablespaceDropped(uint spcOid)
+        {
+        }
+
+        public void RelationMap(uint dbOid, uint spcOid, ReadOnlySpan<byte> contents)
+        {
+        }
+
+        public void Prepared(ulong fullXid, ReadOnlySpan<byte> state)
+        {
+        }
+
+        public void PreparedFinished(ulong fullXid)
+        {
+        }
+
+        public void SlruTruncated(Fork slru, uint firstPage)
+        {
+        }
+
+        public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
+        {
+        }
+    }
+}

@@ -1,0 +1,27 @@
+namespace Redoubt.Verify.Bench;
+
+/// <summary>Figures of <see cref="RedoBench"/>; times in seconds.</summary>
+public sealed class RedoBenchResult
+{
+    /// <summary>Bytes of log.</summary>
+    public long Bytes { get; set; }
+
+    public long Records { get; set; }
+
+    public long BlockChanges { get; set; }
+
+    /// <summary>Cutting out records and checking their CRCs, one core.</summary>
+    public double ReadSeconds { get; set; }
+
+    /// <summary>The same, and splitting records into block changes, one core.</summary>
+    public double SplitSeconds { get; set; }
+
+    /// <summary>Bytes allocated per record while splitting.</summary>
+    public double AllocatedPerRecord { get; set; }
+
+    /// <summary>Everything, on all cores.</summary>
+    public double ApplySeconds { get; set; }
+
+    /// <summary>PostgreSQL's recovery of the same log ("redo done": elapsed).</summary>
+    public double PostgresSeconds { get; set; }
+}
