@@ -76,4 +76,7 @@ internal static partial class Log
 
     [LoggerMessage(24, LogLevel.Error, "{Method} failed")]
     public static partial void CallFailed(this ILogger log, string method, Exception error);
+
+    [LoggerMessage(25, LogLevel.Warning, "a log stream was refused or broken off: {Reason}")]
+    public static partial void LogStreamRefused(this ILogger log, string reason);
 }

@@ -60,6 +60,9 @@ public sealed class StorageServer : IAsyncDisposable
                 .WithTracing(t => t.AddSource(StorageTracing.Name).AddOtlpExporter(o => o.Endpoint = otlp));
         }
 
+        // One receive instead of two for every batch of log; the buffers of a few idle connections are the price.
+        builder.WebHost.UseSockets(sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
+        LogStreamServer? streams = null;
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -70,7 +73,11 @@ public sealed class StorageServer : IAsyncDisposable
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Listen(options.Listen, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(options.Listen, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => connection => streams!.HandleAsync(connection, next));
+            });
             kestrel.Listen(options.HttpListen, listen => listen.Protocols = HttpProtocols.Http1);
         });
 
@@ -81,6 +88,7 @@ public sealed class StorageServer : IAsyncDisposable
         try
         {
             host = new SegmentHost(options, metrics, drills, logger);
+            streams = new LogStreamServer(options, drills, () => host!, logger);
             app.MapGrpcService<SegmentGrpcService>();
             StatusEndpoints.Map(app, host, metrics, options, logger);
             await app.StartAsync(cancellation).ConfigureAwait(false);

@@ -53,8 +53,10 @@ public sealed class GroupLog(ulong epoch, ulong end)
     public Shipment Ship(ulong vdl, ulong groupVdl, ulong gcHorizon)
     {
         var frame = _frame.Finish().Span;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(frame.Length + AppendMethod.Overhead);
-        int length = AppendMethod.EncodeBatch(buffer, vdl, groupVdl, gcHorizon, frame);
+        int length = LogStream.BatchHeaderLength + frame.Length;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        LogStream.WriteBatchHeader(buffer, vdl, groupVdl, gcHorizon, frame.Length);
+        frame.CopyTo(buffer.AsSpan(LogStream.BatchHeaderLength));
         var shipment = new Shipment(buffer, length)
         {
             End = _frame.End.Value,

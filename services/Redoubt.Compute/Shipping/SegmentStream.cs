@@ -1,23 +1,32 @@
-using Grpc.Core;
+using System.Buffers.Binary;
+using System.Net.Sockets;
 using Redoubt.Compute.Volume;
+using Redoubt.Protocol;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Shipping;
 
 /// <summary>
-/// The log's way to one segment: connects, tells it this writer's epoch and truncations when it missed them, then sends every shipment in order from
-/// the first one it lacks, and hands its acknowledgements to the writer. Connects again for ever; never holds others up.
+/// The log's way to one segment (<see cref="LogStream"/>): connects, tells it this writer's epoch and truncations when it missed them, then sends
+/// every shipment in order from the first one it lacks, and hands its acknowledgements to the writer. Connects again for ever; never holds others up:
+/// sockets do not block.
 /// </summary>
 public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment segment, ILogger logger)
 {
+    private const int AckBufferLength = 64 * LogStream.AckLength;
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ShortestDelay = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(1);
     private readonly Lock _sendLock = new();
-    private IClientStreamWriter<Shipment>? _requests;
-    private Shipment? _heartbeat;
-    private Shipment? _sending;
+    private readonly byte[] _acks = new byte[AckBufferLength];
+    private int _ackBytes;
+    private Socket? _socket;
+    private TaskCompletionSource<string> _broken = new();
+    private Shipment? _sending;     // what did not fit the socket: the rest of it goes first
+    private int _sent;
+    private bool _wantsRoom;
     private long _cursor;
+    private long _heardAt;
     private TimeSpan _delay = ShortestDelay;
 
     public GrpcSegment Segment => segment;
@@ -44,17 +53,19 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
                     return;
                 }
 
-                await StreamAsync(cancellationToken).ConfigureAwait(false);
+                string why = await StreamAsync(cancellationToken).ConfigureAwait(false);
+                logger.SegmentLost(segment.Name, segment.Group, why);
+                told = true;
             }
             catch (Exception) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e) when (e is RpcException or StaleEpochException or SegmentUnavailableException or OperationCanceledException)
+            catch (Exception e) when (e is SocketException or StaleEpochException or SegmentUnavailableException or OperationCanceledException)
             {
-                if (IsConnected || !told)
+                if (!told)
                 {
-                    logger.SegmentLost(segment.Name, segment.Group, e is RpcException rpc ? rpc.Status.Detail : e.Message);
+                    logger.SegmentLost(segment.Name, segment.Group, e.Message);
                     told = true;
                 }
             }
@@ -76,7 +87,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         }
     }
 
-    /// <summary>Sends what there is to send, unless a send is still in progress (it goes on by itself then).</summary>
+    /// <summary>Sends what there is to send, as far as the socket takes it.</summary>
     public void Pump()
     {
         lock (_sendLock)
@@ -85,96 +96,185 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         }
     }
 
-    /// <summary>Sends this message once there is nothing else to send.</summary>
+    /// <summary>Sends this message unless a send is still in progress (its successor will say the same or more).</summary>
     public void Heartbeat(Shipment heartbeat)
     {
         lock (_sendLock)
         {
-            if (_requests is null || _sending is not null)
+            PumpLocked();
+            if (_socket is not null && _sending is null)
+            {
+                heartbeat.AddReference();
+                _sending = heartbeat;
+                _sent = 0;
+                SendRestLocked();
+            }
+        }
+    }
+
+    /// <summary>What to poll; false while there is no stream.</summary>
+    internal bool TryGetPoll(out int descriptor, out bool wantsRoom)
+    {
+        lock (_sendLock)
+        {
+            wantsRoom = _wantsRoom;
+            descriptor = _socket is null ? -1 : (int)_socket.Handle;
+            return _socket is not null;
+        }
+    }
+
+    /// <summary>Reads what the segment said; the last acknowledgement counts.</summary>
+    internal void ReadAcks()
+    {
+        if (_socket is not { } socket)
+        {
+            return;
+        }
+
+        int n;
+        try
+        {
+            n = socket.Receive(_acks.AsSpan(_ackBytes), SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
             {
                 return;
             }
 
-            heartbeat.AddReference();
-            _heartbeat = heartbeat;
+            if (error != SocketError.Success || n == 0)
+            {
+                Break(n == 0 ? "the segment closed the stream" : $"receiving failed: {error}");
+                return;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return;
+        }
+
+        _ackBytes += n;
+        int whole = _ackBytes / LogStream.AckLength * LogStream.AckLength;
+        if (whole == 0)
+        {
+            return;
+        }
+
+        var ack = _acks.AsSpan(whole - LogStream.AckLength, LogStream.AckLength);
+        ulong scl = BinaryPrimitives.ReadUInt64LittleEndian(ack);
+        ulong applied = BinaryPrimitives.ReadUInt64LittleEndian(ack[8..]);
+        ulong epoch = BinaryPrimitives.ReadUInt64LittleEndian(ack[16..]);
+        _acks.AsSpan(whole, _ackBytes - whole).CopyTo(_acks);
+        _ackBytes -= whole;
+        _heardAt = Environment.TickCount64;
+        if (epoch > writer.Volume.Epoch)
+        {
+            writer.Fence(epoch, segment.Name);
+            return;
+        }
+
+        Applied = applied;
+        writer.Acknowledge(this, new Lsn(scl));
+    }
+
+    /// <summary>The socket takes bytes again.</summary>
+    internal void HasRoom()
+    {
+        lock (_sendLock)
+        {
+            _wantsRoom = false;
             PumpLocked();
+        }
+    }
+
+    /// <summary>Gives a stream up that answers nothing: heartbeats are answered every second.</summary>
+    internal void BreakIfSilentSince(long tick)
+    {
+        if (IsConnected && _heardAt < tick)
+        {
+            Break("the segment answers nothing any more");
         }
     }
 
     private void PumpLocked()
     {
-        while (_requests is { } requests && _sending is null)
+        while (_socket is not null)
         {
-            var shipment = writer.Take(log, ref _cursor);
-            if (shipment is not null)
+            if (_sending is null)
             {
+                _sending = writer.Take(log, ref _cursor);
+                if (_sending is null)
+                {
+                    return;
+                }
+
                 _cursor++;
+                _sent = 0;
             }
-            else if (_heartbeat is not null)
-            {
-                shipment = _heartbeat;
-                _heartbeat = null;
-            }
-            else
+
+            if (!SendRestLocked())
             {
                 return;
             }
-
-            BytesSent += shipment.Length;
-            Task sent;
-            try
-            {
-                sent = requests.WriteAsync(shipment);
-            }
-            catch (Exception e) when (e is RpcException or InvalidOperationException)
-            {
-                shipment.Release();
-                _requests = null; // the reading side sees the broken stream and connects again
-                return;
-            }
-
-            if (sent.IsCompletedSuccessfully)
-            {
-                shipment.Release();
-                continue;
-            }
-
-            _sending = shipment;
-            sent.ContinueWith(
-                static (task, state) => ((SegmentStream)state!).Sent(task),
-                this,
-                CancellationToken.None,
-                TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default);
         }
     }
 
-    private void Sent(Task task)
+    /// <summary>True when the shipment in hand is wholly sent.</summary>
+    private bool SendRestLocked()
+    {
+        if (_wantsRoom)
+        {
+            return false;
+        }
+
+        var rest = _sending!.Message.Span[_sent..];
+        while (rest.Length > 0)
+        {
+            int n = _socket!.Send(rest, SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+            {
+                _wantsRoom = true;
+                return false;
+            }
+
+            if (error != SocketError.Success)
+            {
+                BreakLocked($"sending failed: {error}");
+                return false;
+            }
+
+            _sent += n;
+            BytesSent += n;
+            rest = rest[n..];
+        }
+
+        _sending.Release();
+        _sending = null;
+        return true;
+    }
+
+    private void Break(string why)
     {
         lock (_sendLock)
         {
-            _sending?.Release();
-            _sending = null;
-            if (task.IsCompletedSuccessfully)
-            {
-                PumpLocked();
-            }
-            else
-            {
-                _ = task.Exception;
-                _requests = null;
-            }
+            BreakLocked(why);
         }
+    }
+
+    private void BreakLocked(string why)
+    {
+        IsConnected = false;
+        _socket?.Dispose();
+        _socket = null;
+        _broken.TrySetResult(why);
     }
 
     private void Disconnect()
     {
         lock (_sendLock)
         {
-            _requests = null;
-            IsConnected = false;
-            _heartbeat?.Release();
-            _heartbeat = null;
+            BreakLocked("closed");
+            _sending?.Release();
+            _sending = null;
+            _wantsRoom = false;
         }
     }
 
@@ -212,46 +312,42 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         return true;
     }
 
-    private async Task StreamAsync(CancellationToken cancellationToken)
+    /// <summary>Opens the stream and waits until it breaks; the result says why.</summary>
+    private async Task<string> StreamAsync(CancellationToken cancellationToken)
     {
-        using var call = segment.Process.LogCalls.AsyncDuplexStreamingCall(
-            AppendMethod.Append, null, new CallOptions(cancellationToken: cancellationToken));
-        await call.RequestStream.WriteAsync(AppendMethod.Open(segment.Id, writer.Volume.Epoch), cancellationToken).ConfigureAwait(false);
-        while (!TryAttach(call.RequestStream))
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
         {
-            await Task.Delay(1, cancellationToken).ConfigureAwait(false); // a send of the broken stream before this one is about to fail
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(CallTimeout);
+            await socket.ConnectAsync(segment.Process.Host, segment.Process.Port, timeout.Token).ConfigureAwait(false);
+            byte[] hello = LogStream.Hello(segment.Id.Volume, segment.Group, writer.Volume.Epoch, segment.Process.Secret);
+            for (int sent = 0; sent < hello.Length;)
+            {
+                sent += await socket.SendAsync(hello.AsMemory(sent), timeout.Token).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        socket.Blocking = false;
+        var broken = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_sendLock)
+        {
+            _broken = broken;
+            _ackBytes = 0;
+            _heardAt = Environment.TickCount64;
+            _socket = socket;
+            IsConnected = true;
         }
 
         logger.SegmentConnected(segment.Name, segment.Group);
         _delay = ShortestDelay;
         Pump();
         writer.StreamsChanged();
-        while (await call.ResponseStream.MoveNext(cancellationToken).ConfigureAwait(false))
-        {
-            var reply = call.ResponseStream.Current;
-            Applied = reply.Applied;
-            if (reply.Epoch > writer.Volume.Epoch)
-            {
-                writer.Fence(reply.Epoch, segment.Name);
-                return;
-            }
-
-            writer.Acknowledge(this, new Lsn(reply.Scl));
-        }
-    }
-
-    private bool TryAttach(IClientStreamWriter<Shipment> requests)
-    {
-        lock (_sendLock)
-        {
-            if (_sending is not null)
-            {
-                return false;
-            }
-
-            _requests = requests;
-            IsConnected = true;
-            return true;
-        }
+        return await broken.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 }

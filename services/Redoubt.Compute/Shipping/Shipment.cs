@@ -9,7 +9,7 @@ public sealed class Shipment(byte[] buffer, int length)
     private byte[]? _buffer = buffer;
     private int _references = 1;
 
-    /// <summary>The encoded AppendRequest.</summary>
+    /// <summary>The batch as it goes over the wire (<see cref="Redoubt.Protocol.LogStream"/>).</summary>
     public ReadOnlyMemory<byte> Message => (_buffer ?? throw new ObjectDisposedException(nameof(Shipment))).AsMemory(0, Length);
 
     /// <summary>Bytes of <see cref="Message"/>.</summary>

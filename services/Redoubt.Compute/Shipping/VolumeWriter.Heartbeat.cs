@@ -1,4 +1,5 @@
 using System.Buffers;
+using Redoubt.Protocol;
 
 namespace Redoubt.Compute.Shipping;
 
@@ -57,8 +58,9 @@ public sealed partial class VolumeWriter
             _heartbeatAt = now;
             for (int g = 0; g < _groups.Length; g++)
             {
-                byte[] buffer = ArrayPool<byte>.Shared.Rent(AppendMethod.Overhead);
-                beats[g] = new Shipment(buffer, AppendMethod.EncodeBatch(buffer, _quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon, default));
+                byte[] buffer = ArrayPool<byte>.Shared.Rent(LogStream.BatchHeaderLength);
+                LogStream.WriteBatchHeader(buffer, _quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon, 0);
+                beats[g] = new Shipment(buffer, LogStream.BatchHeaderLength);
             }
         }
 

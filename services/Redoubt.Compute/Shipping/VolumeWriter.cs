@@ -10,7 +10,7 @@ namespace Redoubt.Compute.Shipping;
 /// The log's way out: gathers records into frames, ships each frame to every copy of its group, and knows the VDL from the acknowledgements.
 /// </summary>
 /// <remarks>
-/// Who does the work: the thread that reads PostgreSQL's log frames and sends; the thread on which an acknowledgement arrives moves the VDL, reports it
+/// Who does the work: the thread that reads PostgreSQL's log frames and sends; the thread that reads acknowledgements moves the VDL, reports it
 /// to PostgreSQL and sends what was gathered meanwhile. No timers and no queues between threads. While so many shipments as
 /// configured are on their way to the quorum, new records are gathered into one frame: the busier the disks, the larger the batches.
 /// A shipment is dropped from memory when all copies have it; over the window, when a write quorum has it (who lacks it gets it from peers);
@@ -32,6 +32,8 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     private readonly SemaphoreSlim _room = new(0);
     private readonly List<(ulong Lsn, TaskCompletionSource Reached)> _waiters = [];
     private Task[] _tasks = [];
+    private AckThread? _acks;
+    private ulong _reportedVdl;
     private bool _waitingForRoom;
     private FencedException? _fenced;
 
@@ -117,6 +119,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     public void Start()
     {
         _tasks = [.. _streams.SelectMany(s => s).Select(s => Task.Run(() => s.RunAsync(_stop.Token)))];
+        _acks = new AckThread([.. _streams.SelectMany(s => s)]);
         StartHeartbeat();
     }
 
@@ -253,6 +256,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
 
         await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tasks).ConfigureAwait(false);
+        _acks?.Dispose();
         lock (_gate)
         {
             foreach (var group in _groups)
@@ -327,8 +331,6 @@ public sealed partial class VolumeWriter : IAsyncDisposable
             Pump(g);
         }
     }
-
-    private ulong _reportedVdl;
 
     private long KeptBytesLocked() => _groups.Length == 1 ? _groups[0].KeptBytes : _groups.Sum(g => g.KeptBytes);
 

@@ -8,21 +8,21 @@ using Redoubt.Protocol.V1;
 
 namespace Redoubt.Compute.Volume;
 
-/// <summary>Connections to one storage process: one for the log, so that no page waits in front of a commit, and one for everything else.</summary>
+/// <summary>One storage process: where it is, and the connection for everything but the log.</summary>
 public sealed class StorageProcess : IDisposable
 {
-    private readonly GrpcChannel _logChannel;
-    private readonly GrpcChannel _pageChannel;
+    private readonly GrpcChannel _channel;
 
     public StorageProcess(SegmentEndpoint endpoint, int copy, string? secret)
     {
         Name = endpoint.Name;
         Address = endpoint.Address.ToString().TrimEnd('/');
         Copy = copy;
-        _logChannel = Connect(endpoint.Address);
-        _pageChannel = Connect(endpoint.Address);
-        LogCalls = Authorise(_logChannel, secret);
-        Client = new SegmentService.SegmentServiceClient(Authorise(_pageChannel, secret));
+        Host = endpoint.Address.Host;
+        Port = endpoint.Address.Port;
+        Secret = secret ?? string.Empty;
+        _channel = Connect(endpoint.Address);
+        Client = new SegmentService.SegmentServiceClient(Authorise(_channel, secret));
     }
 
     public string Name { get; }
@@ -34,14 +34,14 @@ public sealed class StorageProcess : IDisposable
     /// <summary>For everything but the log.</summary>
     public SegmentService.SegmentServiceClient Client { get; }
 
-    /// <summary>For the log.</summary>
-    public CallInvoker LogCalls { get; }
+    public string Host { get; }
 
-    public void Dispose()
-    {
-        _logChannel.Dispose();
-        _pageChannel.Dispose();
-    }
+    public int Port { get; }
+
+    /// <summary>Shared secret; empty: none.</summary>
+    public string Secret { get; }
+
+    public void Dispose() => _channel.Dispose();
 
     private static CallInvoker Authorise(GrpcChannel channel, string? secret)
     {
@@ -64,7 +64,6 @@ public sealed class StorageProcess : IDisposable
             KeepAlivePingDelay = TimeSpan.FromSeconds(5),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
             UseProxy = false,
-            ActivityHeadersPropagator = null,
         },
         HttpVersion = HttpVersion.Version20,
         MaxReceiveMessageSize = 256 << 20,

@@ -21,22 +21,43 @@ internal sealed class AppendSession(Segment segment, ulong epoch)
     /// <summary>Set once a frame was refused because a newer writer came.</summary>
     public bool IsFenced { get; set; }
 
+    /// <summary>When set, called instead of waking <see cref="RunAcksAsync"/>; on any thread, perhaps under the segment's lock.</summary>
+    public Action? OnWake { get; set; }
+
+    /// <summary>Why the stream cannot go on; null while it can.</summary>
+    public Exception? Failure => Volatile.Read(ref _failure);
+
     /// <summary>Takes one batch: frame to the log, LSNs to the segment.</summary>
     /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
-    public async ValueTask SubmitAsync(AppendBatch batch, CancellationToken cancellation)
+    public ValueTask SubmitAsync(AppendBatch batch, CancellationToken cancellation) =>
+        SubmitAsync(batch.Vdl, batch.GroupVdl, batch.GcHorizon, batch.Frame.Memory, cancellation);
+
+    /// <summary>Takes one batch: frame to the log, LSNs to the segment. The frame's bytes are the log's from now on.</summary>
+    /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
+    public ValueTask SubmitAsync(ulong vdl, ulong groupVdl, ulong gcHorizon, ReadOnlyMemory<byte> frame, CancellationToken cancellation)
     {
-        segment.Hear(this, batch);
-        if (batch.Frame.Length == 0)
+        segment.Hear(this, vdl, groupVdl, gcHorizon);
+        if (frame.Length == 0)
         {
             Wake();
-            return;
+            return ValueTask.CompletedTask;
         }
 
-        await segment.Log.EnqueueAsync(PendingAppend.Parse(batch.Frame.Memory, this), cancellation).ConfigureAwait(false);
+        return segment.Log.EnqueueAsync(PendingAppend.Parse(frame, this), cancellation);
     }
 
     /// <summary>Something to tell the writer.</summary>
-    public void Wake() => _wakeups.Writer.TryWrite(true);
+    public void Wake()
+    {
+        if (OnWake is { } direct)
+        {
+            direct();
+        }
+        else
+        {
+            _wakeups.Writer.TryWrite(true);
+        }
+    }
 
     /// <summary>The stream cannot go on.</summary>
     public void Fail(Exception error)

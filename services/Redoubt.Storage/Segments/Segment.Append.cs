@@ -44,13 +44,13 @@ internal sealed partial class Segment
     }
 
     /// <summary>What a writer's batch says beside its frame.</summary>
-    public void Hear(AppendSession session, AppendBatch batch)
+    public void Hear(AppendSession session, ulong vdl, ulong groupVdl, ulong gcHorizon)
     {
         bool kick;
         lock (_gate)
         {
-            _core.HearVdl(session.Epoch, batch.Vdl, batch.GroupVdl);
-            HearHorizon(session.Epoch, batch.GcHorizon);
+            _core.HearVdl(session.Epoch, vdl, groupVdl);
+            HearHorizon(session.Epoch, gcHorizon);
             kick = _core.ApplyLimit > _apply.Applied;
         }
 

@@ -1,0 +1,93 @@
+using System.Runtime.InteropServices;
+
+namespace Redoubt.Compute.Shipping;
+
+/// <summary>One thread that waits for all segments' acknowledgements at once (poll(2)), and for room in sockets that were full. What several segments
+/// say at the same time costs one wake-up.</summary>
+internal sealed partial class AckThread : IDisposable
+{
+    private const short Readable = 1;
+    private const short Writable = 4;
+    private const int NewStreamsAfterMs = 10;
+    private const int SilenceMs = 6_000;
+
+    private readonly SegmentStream[] _streams;
+    private readonly Thread _thread;
+    private volatile bool _stopping;
+
+    public AckThread(SegmentStream[] streams)
+    {
+        _streams = streams;
+        _thread = new Thread(Run) { Name = "acks", IsBackground = true };
+        _thread.Start();
+    }
+
+    public void Dispose()
+    {
+        _stopping = true;
+        if (Thread.CurrentThread != _thread)
+        {
+            _thread.Join();
+        }
+    }
+
+    private void Run()
+    {
+        var polled = new PollFd[_streams.Length];
+        var which = new SegmentStream[_streams.Length];
+        while (!_stopping)
+        {
+            int count = 0;
+            bool all = true;
+            foreach (var stream in _streams)
+            {
+                if (stream.TryGetPoll(out int fd, out bool wantsRoom))
+                {
+                    polled[count] = new PollFd { Fd = fd, Events = (short)(Readable | (wantsRoom ? Writable : 0)) };
+                    which[count++] = stream;
+                }
+                else
+                {
+                    all = false;
+                }
+            }
+
+            // A socket that fills up while this thread waits is noticed at the next turn.
+            int ready = Poll(polled, (ulong)count, all ? 50 : NewStreamsAfterMs);
+            for (int i = 0; i < count && ready > 0; i++)
+            {
+                if (polled[i].Returned == 0)
+                {
+                    continue;
+                }
+
+                if ((polled[i].Returned & ~Writable) != 0)
+                {
+                    which[i].ReadAcks();
+                }
+
+                if ((polled[i].Returned & Writable) != 0)
+                {
+                    which[i].HasRoom();
+                }
+            }
+
+            long now = Environment.TickCount64;
+            for (int i = 0; i < count; i++)
+            {
+                which[i].BreakIfSilentSince(now - SilenceMs);
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int Poll([In, Out] PollFd[] fds, ulong count, int timeoutMs);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollFd
+    {
+        public int Fd;
+        public short Events;
+        public short Returned;
+    }
+}
