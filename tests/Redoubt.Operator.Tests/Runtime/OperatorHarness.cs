@@ -68,11 +68,17 @@ internal sealed class OperatorHarness : IAsyncDisposable
     {
         stop = new CancellationTokenSource();
         Metrics = new OperatorMetrics(Prometheus.Metrics.NewCustomRegistry());
-        var client = Client(handlers);
+        var client = Client([.. handlers, new RefusalLog(Refusals)]);
         var controller = new ClusterController(
             Options, new KubeApi(client, Metrics), Metrics, TimeProvider.System, NullLoggerFactory.Instance, Node);
         running = RunAsync(controller, client, stop.Token);
     }
+
+    /// <summary>The operator's bearer token; the administrator's when null.</summary>
+    public string? Token { get; set; }
+
+    /// <summary>What the server forbade.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Refusals { get; } = new();
 
     public static OperatorOptions Options { get; } = new()
     {
@@ -83,7 +89,7 @@ internal sealed class OperatorHarness : IAsyncDisposable
 
     public Kubernetes Client(params DelegatingHandler[] handlers)
     {
-        using var yaml = new MemoryStream(Encoding.UTF8.GetBytes(Server.Kubeconfig()));
+        using var yaml = new MemoryStream(Encoding.UTF8.GetBytes(Server.Kubeconfig(Token)));
         return new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(yaml), handlers);
     }
 
@@ -158,6 +164,20 @@ internal sealed class OperatorHarness : IAsyncDisposable
         using (client)
         {
             await controller.RunAsync(cancel);
+        }
+    }
+
+    private sealed class RefusalLog(System.Collections.Concurrent.ConcurrentQueue<string> refusals) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            if (response.StatusCode == System.Net.HttpStatusCode.Forbidden)
+            {
+                refusals.Enqueue($"{request.Method} {request.RequestUri}");
+            }
+
+            return response;
         }
     }
 }
