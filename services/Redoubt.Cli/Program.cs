@@ -24,7 +24,10 @@ var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    await Console.Error.WriteLineAsync($"{parsed.Errors[0].Message} See ./redoubt {string.Join(' ', WordsOf(parsed.CommandResult.Command))} --help".Replace("  ", " ", StringComparison.Ordinal));
+    // A word that fits nowhere says more than what is missing because of it.
+    var error = parsed.Errors.FirstOrDefault(e => parsed.UnmatchedTokens.Any(token => e.Message.Contains(token, StringComparison.Ordinal))) ?? parsed.Errors[0];
+    string[] words = [.. error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), "See", "./redoubt", .. WordsOf(parsed.CommandResult.Command), "--help"];
+    await Console.Error.WriteLineAsync(string.Join(' ', words));
     return CliException.WrongUsage;
 }
 
