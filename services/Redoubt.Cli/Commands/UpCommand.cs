@@ -40,10 +40,19 @@ internal static class UpCommand
 
     private static async Task<int> RunAsync(string name, ClusterPaths paths, Wanted wanted, bool detach, CancellationToken cancellation)
     {
-        var spec = Settle(name, ClusterSpec.Load(paths.Spec), wanted);
+        var existing = ClusterSpec.Load(paths.Spec);
+        var spec = Settle(name, existing, wanted);
         if (await ControlClient.TryAskAsync(paths, new ControlRequest("status"), cancellation) is { Status: { } running })
         {
             Console.WriteLine($"{name} is running already.");
+            if (!spec.Parameters.OrderBy(p => p.Key).SequenceEqual(existing!.Parameters.OrderBy(p => p.Key)))
+            {
+                (existing with { Parameters = spec.Parameters }).Save(paths.Spec);
+                ClusterDefinition.WriteParameters(paths, spec.Parameters);
+                await ControlClient.AskAsync(paths, new ControlRequest("reload"), cancellation);
+                Console.WriteLine("Its parameters are reloaded; those that need a restart take effect with ./redoubt drill kill compute, or down and up.");
+            }
+
             Print(running);
             return 0;
         }

@@ -80,6 +80,10 @@ internal static class ClusterDefinition
             secret.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))));
         }
 
-        File.WriteAllLines(paths.Parameters, spec.Parameters.Select(p => $"{p.Key} = '{p.Value.Replace("'", "''", StringComparison.Ordinal)}'"));
+        WriteParameters(paths, spec.Parameters);
     }
+
+    /// <summary>Writes the parameters file that the agent reads at its start and when it is told to.</summary>
+    public static void WriteParameters(ClusterPaths paths, IReadOnlyDictionary<string, string> parameters) =>
+        File.WriteAllLines(paths.Parameters, parameters.Select(p => $"{p.Key} = '{p.Value.Replace("'", "''", StringComparison.Ordinal)}'"));
 }

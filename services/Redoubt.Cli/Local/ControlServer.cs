@@ -55,6 +55,7 @@ internal sealed class ControlServer : IAsyncDisposable
             {
                 "status" => new ControlAnswer(null, 0, await _supervisor.StatusAsync(), null),
                 "down" => Down(),
+                "reload" => new ControlAnswer(null, 0, null, _supervisor.Reload()),
                 _ => new ControlAnswer(null, 0, null, await _supervisor.DrillAsync(request.Command, request.Target ?? "", request.Amount)),
             };
         }
@@ -85,7 +86,7 @@ internal sealed class ControlServer : IAsyncDisposable
 }
 
 /// <summary>What the command line asks the supervisor.</summary>
-/// <param name="Command">status, down, or a drill.</param>
+/// <param name="Command">status, down, reload, or a drill.</param>
 /// <param name="Target">Of a drill.</param>
 /// <param name="Amount">Of a drill.</param>
 internal sealed record ControlRequest(string Command, string? Target = null, long Amount = 0)

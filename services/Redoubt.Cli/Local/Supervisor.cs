@@ -65,6 +65,17 @@ internal sealed partial class Supervisor : IAsyncDisposable
     /// <summary>Asks the supervisor to stop everything and end.</summary>
     public void RequestStop() => _stop.Cancel();
 
+    /// <summary>Makes the compute read its parameters file again.</summary>
+    public string Reload()
+    {
+        foreach (var process in _processes.Where(p => p.Is.Role == "primary" && p.Pid is not null))
+        {
+            _ = ProcessTree.Signal(process.Pid!.Value, ProcessTree.Hangup);
+        }
+
+        return "reloaded";
+    }
+
     /// <summary>Does a drill.</summary>
     /// <param name="kind">kill, stop, start, wipe, corrupt, partition, heal, slow or fill.</param>
     /// <param name="target">compute, storage-N, zone-a.</param>
