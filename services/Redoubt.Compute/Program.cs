@@ -75,6 +75,7 @@ using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
     _ = agent.ReloadAsync(stop.Token);
 });
 
+_ = new ConfigurationWatch(options, status, agent.ReloadAsync).RunAsync(stop.Token);
 int exitStatus = await agent.RunAsync(stop.Token);
 await app.StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(1)).Token);
 return exitStatus;
