@@ -59,7 +59,9 @@ internal static class IndexMasks
 
     public static void Gist(Span<byte> page)
     {
-        const int leaf = 0x01, followRight = 0x08, hasGarbage = 0x10;
+        // F_TUPLES_DELETED is no part of gist_mask: releases up to 17.11 and 18.6 set it, 17.12 no longer does, and the log does not tell
+        // which of them wrote it. No code of PostgreSQL's reads it.
+        const int leaf = 0x01, tuplesDeleted = 0x04, followRight = 0x08, hasGarbage = 0x10;
         BufferMask.LsnAndChecksum(page);
         BufferMask.HintBits(page);
         BufferMask.UnusedSpace(page);
@@ -71,7 +73,7 @@ internal static class IndexMasks
             BufferMask.LinePointerFlags(page);
         }
 
-        BufferMask.PutU16(page, opaque + 12, flags & ~hasGarbage);
+        BufferMask.PutU16(page, opaque + 12, flags & ~(hasGarbage | tuplesDeleted));
     }
 
     public static void SpGist(Span<byte> page)
