@@ -8,6 +8,7 @@ namespace Redoubt.Storage.Chain;
 public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
 {
     private readonly List<LogRun> _runs = [];
+    private ulong _waitingEnd;
     private readonly SortedDictionary<(ulong From, ulong Epoch, ulong To), LogRun> _waiting = [];
 
     /// <summary>Segment complete LSN: end of the gap-free chain.</summary>
@@ -35,13 +36,14 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
     public int WaitingCount => _waiting.Count;
 
     /// <summary>Highest end of any entry held.</summary>
-    public ulong DurableEnd => _waiting.Count == 0 ? Scl : Math.Max(Scl, _waiting.Values.Max(r => r.To));
+    public ulong DurableEnd => _waiting.Count == 0 ? Scl : Math.Max(Scl, _waitingEnd);
 
     /// <summary>Forgets everything; the chain begins at <paramref name="baseEnd"/> (0: at the beginning of the log).</summary>
     public void Reset(ulong baseEnd, ulong baseStart, TruncationHistory history)
     {
         _runs.Clear();
         _waiting.Clear();
+        _waitingEnd = 0;
         Base = Scl = baseEnd;
         BaseStart = LastStart = baseStart;
         History = history;
@@ -90,7 +92,7 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
         var run = new LogRun(from, last.End, last.Start, epoch, at);
         if (from > Scl)
         {
-            _waiting.TryAdd((from, epoch, last.End), run);
+            Wait(run);
             return ChainOffer.Kept;
         }
 
@@ -118,18 +120,21 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
             }
         }
 
-        foreach (var run in _waiting.Values.ToArray())
+        var waiting = _waiting.Values.ToArray();
+        _waitingEnd = 0;
+        foreach (var run in waiting)
         {
             ulong limit = history.Limit(run.Epoch);
             if (run.To <= limit)
             {
+                _waitingEnd = Math.Max(_waitingEnd, run.To);
                 continue;
             }
 
             _waiting.Remove((run.From, run.Epoch, run.To));
             if (run.From < limit && Clip(run, limit) is { } clipped)
             {
-                _waiting.TryAdd((clipped.From, clipped.Epoch, clipped.To), clipped);
+                Wait(clipped);
             }
         }
 
@@ -157,7 +162,7 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
 
         foreach (var later in _runs.Skip(index + 1))
         {
-            _waiting.TryAdd((later.From, later.Epoch, later.To), later);
+            Wait(later);
         }
 
         _runs.RemoveRange(index, _runs.Count - index);
@@ -219,6 +224,12 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
     {
         int index = IndexAfter(end - 1);
         return index < _runs.Count && _runs[index].From < end && _runs[index].Epoch != epoch;
+    }
+
+    private void Wait(LogRun run)
+    {
+        _waiting.TryAdd((run.From, run.Epoch, run.To), run);
+        _waitingEnd = Math.Max(_waitingEnd, run.To);
     }
 
     private void Extend(LogRun run)

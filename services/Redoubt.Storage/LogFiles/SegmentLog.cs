@@ -108,6 +108,14 @@ internal sealed partial class SegmentLog : IDisposable
     /// <returns>Its bytes, undamaged, or null when they fail their CRC or the file is gone.</returns>
     public byte[]? Read(LogAddress at)
     {
+        byte[] bytes = [];
+        return TryRead(at, ref bytes) ? bytes : null;
+    }
+
+    /// <summary>Reads a frame into a buffer, which grows when it is too small.</summary>
+    /// <returns>False when the frame fails its CRC or its file is gone.</returns>
+    public bool TryRead(LogAddress at, ref byte[] buffer)
+    {
         LogFile? file;
         lock (_filesLock)
         {
@@ -116,29 +124,34 @@ internal sealed partial class SegmentLog : IDisposable
 
         if (file is null || at.Offset + at.Length > file.Size)
         {
-            return null;
+            return false;
         }
 
-        var bytes = GC.AllocateUninitializedArray<byte>(at.Length);
+        if (buffer.Length < at.Length)
+        {
+            buffer = GC.AllocateUninitializedArray<byte>(at.Length);
+        }
+
+        var bytes = buffer.AsSpan(0, at.Length);
         try
         {
             int read = 0;
             while (read < bytes.Length)
             {
-                int n = RandomAccess.Read(file.Handle, bytes.AsSpan(read), at.Offset + read);
+                int n = RandomAccess.Read(file.Handle, bytes[read..], at.Offset + read);
                 if (n == 0)
                 {
-                    return null;
+                    return false;
                 }
 
                 read += n;
             }
 
-            return LogFrame.Parse(bytes).Bytes.Length == bytes.Length ? bytes : null;
+            return LogFrame.Parse(bytes).Bytes.Length == bytes.Length;
         }
         catch (Exception e) when (e is LogFrameException or IOException or ObjectDisposedException)
         {
-            return null;
+            return false;
         }
     }
 

@@ -50,6 +50,7 @@ internal sealed partial class Segment
         lock (_gate)
         {
             _core.HearVdl(session.Epoch, vdl, groupVdl);
+            _heardOfOthers = true;
             HearHorizon(session.Epoch, gcHorizon);
             kick = _core.ApplyLimit > _apply.Applied;
         }
@@ -82,9 +83,15 @@ internal sealed partial class Segment
     {
         lock (_gate)
         {
+            ulong before = _core.Chain.Scl;
             foreach (var frame in frames)
             {
                 Accept(frame);
+            }
+
+            if (_core.Chain.Scl != before)
+            {
+                _sclMovedAt = Environment.TickCount64;
             }
 
             WakeSessions();

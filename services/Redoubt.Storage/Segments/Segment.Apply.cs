@@ -11,6 +11,7 @@ internal sealed partial class Segment
 {
     private const int ApplyBatchBytes = 1 << 20;
     private readonly List<(ulong At, TaskCompletionSource Done)> _appliedWaiters = [];
+    private byte[] _applyBuffer = new byte[256 << 10];
 
     /// <summary>Log bytes that may be applied and are not.</summary>
     public ulong ApplyLag
@@ -62,14 +63,14 @@ internal sealed partial class Segment
                 long bytes = 0;
                 foreach (var run in runs)
                 {
-                    if (Log.Read(run.At) is not { } frame)
+                    if (!Log.TryRead(run.At, ref _applyBuffer))
                     {
                         FoundBadFrame(run);
                         break;
                     }
 
-                    bytes += frame.Length;
-                    if (!ApplyFrame(frame, run, limit, ref last))
+                    bytes += run.At.Length;
+                    if (!ApplyFrame(_applyBuffer, run, limit, ref last))
                     {
                         break;
                     }

@@ -38,7 +38,10 @@ internal sealed partial class Segment
                 await TryJoinAsync(cancellation).ConfigureAwait(false);
                 if (NeedsPeers())
                 {
-                    await CatchUpOnceAsync(cancellation).ConfigureAwait(false);
+                    if (await IsStuckAsync(cancellation).ConfigureAwait(false))
+                    {
+                        await CatchUpOnceAsync(cancellation).ConfigureAwait(false);
+                    }
                 }
                 else
                 {
@@ -90,20 +93,51 @@ internal sealed partial class Segment
         }
     }
 
+    /// <summary>Behind, and the writer's stream does not bring what is missing: under load every copy is behind the quorum's for moments.</summary>
+    private async Task<bool> IsStuckAsync(CancellationToken cancellation)
+    {
+        ulong scl;
+        lock (_gate)
+        {
+            if (!_file.Joined || _damage.Count > 0 || NeedsRebuild())
+            {
+                return true;
+            }
+
+            scl = _core.Chain.Scl;
+        }
+
+        await Task.Delay(300, cancellation).ConfigureAwait(false);
+        lock (_gate)
+        {
+            return _core.IsBehind && _core.Chain.Scl == scl;
+        }
+    }
+
     private bool NeedsRebuild() => _storeDamaged || _apply.Applied < _core.Chain.Base;
 
     /// <summary>A look at one peer when nothing is known to be missing: this copy may be cut off from the writer and not know it.</summary>
     private async Task LookAtAsync(Peer peer, CancellationToken cancellation)
     {
-        if (await _peers.StateAsync(peer, Group, cancellation).ConfigureAwait(false) is not { Epoch: > 0 } state)
+        if (await _peers.StateAsync(peer, Group, cancellation).ConfigureAwait(false) is not { } state)
         {
             return;
         }
 
+        if (state.Epoch == 0)
+        {
+            lock (_gate)
+            {
+                _heardOfOthers = true;
+            }
+
+            return;
+        }
+
         Learn(state.Truncations, peer.Name);
-        HearFromPeer(state);
         if (state.Scl <= Scl)
         {
+            HearFromPeer(state);
             return;
         }
 
@@ -113,12 +147,15 @@ internal sealed partial class Segment
         {
             await CatchUpOnceAsync(cancellation).ConfigureAwait(false);
         }
+
+        HearFromPeer(state);
     }
 
     private void HearFromPeer(SegmentState state)
     {
         lock (_gate)
         {
+            _heardOfOthers = true;
             _core.HearVdl(state.Epoch, state.Truncations.Any(t => t.Epoch == state.Epoch) ? state.Vdl : 0, 0);
         }
 

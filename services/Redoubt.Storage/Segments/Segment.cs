@@ -39,6 +39,8 @@ internal sealed partial class Segment : ILogSink, IDisposable
     private string? _applyFailure;
     private string? _repairing;
     private bool _disposed;
+    private bool _heardOfOthers;
+    private long _sclMovedAt;
 
     /// <param name="options">The process's.</param>
     /// <param name="group">Which group's copy.</param>
@@ -79,6 +81,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
 
         _logger.SegmentOpened(group, new Lsn(_core.Chain.Scl), new Lsn(_apply.Applied), _core.Epochs.Epoch,
             (long)Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+        _heardOfOthers = peers.All.Count == 0;
         Log.Start($"append-{group}");
     }
 
@@ -216,6 +219,10 @@ internal sealed partial class Segment : ILogSink, IDisposable
         _file = next;
     }
 
+    /// <summary>Under load a copy is behind the quorum for moments all the time; that is not worth telling.</summary>
+    private bool IsBehindForLong() =>
+        _core.IsBehind && (_core.GroupVdl > _core.Chain.Scl + (1 << 20) || Environment.TickCount64 - _sclMovedAt > 300);
+
     private SegmentState StateLocked()
     {
         var chain = _core.Chain;
@@ -244,7 +251,8 @@ internal sealed partial class Segment : ILogSink, IDisposable
             ({ } failure, _, _) => ("failed", failure),
             (_, { } repair, _) => ("repairing", repair),
             (_, _, false) => ("repairing", JoiningMessage),
-            _ when _core.IsBehind => ("behind", $"complete to {new Lsn(chain.Scl)}, the group's log reaches {new Lsn(Math.Max(_core.GroupVdl, chain.DurableEnd))}"),
+            _ when !_heardOfOthers => ("behind", "just started: has not heard how far the others are"),
+            _ when IsBehindForLong() => ("behind", $"complete to {new Lsn(chain.Scl)}, the group's log reaches {new Lsn(Math.Max(_core.GroupVdl, chain.DurableEnd))}"),
             _ => ("complete", ""),
         };
         return state;
