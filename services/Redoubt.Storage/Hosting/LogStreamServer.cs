@@ -97,6 +97,9 @@ internal sealed class LogStreamServer(StorageOptions options, DrillState drills,
         var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket
             ?? throw new InvalidOperationException("a log stream needs a socket transport");
         socket.NoDelay = true;
+
+        // Acknowledgements are sent under the segment's lock: a writer that stopped reading must never hold it.
+        socket.Blocking = false;
         var session = segment.OpenAppend(epoch);
         try
         {
