@@ -14,6 +14,8 @@ public sealed record ComputeReport
     [JsonPropertyName("epoch")] public long Epoch { get; init; }
     [JsonPropertyName("vdl")] public string? Vdl { get; init; }
 
+    [JsonPropertyName("segments")] public IReadOnlyList<SegmentStream>? Segments { get; init; }
+
     /// <summary>Parameters whose new value needs a restart of PostgreSQL.</summary>
     [JsonPropertyName("pendingRestart")] public IReadOnlyList<string>? PendingRestart { get; init; }
 }

@@ -9,7 +9,9 @@ namespace Redoubt.Operator.Planning;
 /// <param name="Claim">Its volume, null when there is none.</param>
 /// <param name="Pod">Its pod, null when there is none.</param>
 /// <param name="Report">What its process says; null when it was never asked.</param>
-public sealed record CopyState(int Index, string Name, string? Zone, V1PersistentVolumeClaim? Claim, V1Pod? Pod, PodReport? Report)
+/// <param name="Lagging">Groups whose segment here is behind as the writer sees it.</param>
+public sealed record CopyState(
+    int Index, string Name, string? Zone, V1PersistentVolumeClaim? Claim, V1Pod? Pod, PodReport? Report, IReadOnlySet<int> Lagging)
 {
     public bool IsReady => Pod is not null && Pod.IsReady();
 
@@ -20,8 +22,14 @@ public sealed record CopyState(int Index, string Name, string? Zone, V1Persisten
     public SegmentReport? Segment(int group) => Answers ? Report!.Storage!.Segments.FirstOrDefault(s => s.Group == group) : null;
 
     /// <summary>Whether every segment that it holds has everything up to the volume durable LSN.</summary>
-    public bool IsComplete(int groups) => IsReady && Enumerable.Range(0, groups).All(g => Segment(g)?.State == "complete");
+    public bool IsComplete(int groups) => IsReady && Enumerable.Range(0, groups).All(SegmentIsComplete);
+
+    /// <summary>Whether the segment of one group is complete, by its own word and the writer's.</summary>
+    private bool SegmentIsComplete(int group) => Segment(group)?.State == "complete" && !Lagging.Contains(group);
+
 
     /// <summary>Whether the segment of a group takes log.</summary>
-    public bool TakesLog(int group) => IsReady && Segment(group)?.State is "complete" or "behind" or "repairing";
+    /// <param name="group">The group.</param>
+    /// <param name="isNew">Whether no writer has opened the volume yet: then the segments still wait to join it.</param>
+    public bool TakesLog(int group, bool isNew) => IsReady && (Segment(group)?.State is "complete" or "behind" || (isNew && Segment(group)?.State == "repairing"));
 }

@@ -31,12 +31,14 @@ public sealed class PlanDraft
 
         KnownZones = Zones.Known(Spec.Storage, snapshot.Nodes);
         var zones = Zones.Assign(Shape.Copies, placed, KnownZones);
+        var lagging = snapshot.Pods.Where(p => p.Role() == Names.Compute).Select(p => snapshot.Reports.GetValueOrDefault(p.Metadata.Name))
+            .OfType<PodReport>().SelectMany(r => r.Lagging()).ToLookup(l => l.Name, l => l.Group);
         Copies =
         [
             .. Enumerable.Range(0, Shape.Copies).Select(i =>
             {
                 var name = Names.StoragePod(Name, i);
-                return new CopyState(i, name, zones[i], claims.GetValueOrDefault(name), pods.GetValueOrDefault(name), snapshot.Reports.GetValueOrDefault(name));
+                return new CopyState(i, name, zones[i], claims.GetValueOrDefault(name), pods.GetValueOrDefault(name), snapshot.Reports.GetValueOrDefault(name), lagging[$"storage-{i}"].ToHashSet());
             }),
         ];
         ComputePods =
@@ -90,7 +92,7 @@ public sealed class PlanDraft
 
     /// <summary>Groups with fewer segments that take log than a write quorum, with their number.</summary>
     public IEnumerable<(int Group, int Count)> GroupsWithoutWriteQuorum() =>
-        Enumerable.Range(0, Groups).Select(g => (Group: g, Count: Copies.Count(c => c.TakesLog(g)))).Where(g => g.Count < Shape.Write);
+        Enumerable.Range(0, Groups).Select(g => (Group: g, Count: Copies.Count(c => c.TakesLog(g, !WasOpened)))).Where(g => g.Count < Shape.Write);
 
     public ObjectKey Key(string name) => new(Cluster.Metadata.NamespaceProperty, name);
 

@@ -92,6 +92,7 @@ internal static class StatusPlan
         { Pod: null } => draft.WasOpened ? "missing" : "starting",
         { Report: { UnreachableSince: not null, Storage: not null } } when copy.Pod!.IsReady() => "unreachable",
         { IsReady: false } => "starting",
+        _ when segment is { State: "complete" } && copy.Lagging.Contains(segment.Group) => "behind",
         _ => segment?.State ?? "starting",
     };
 

@@ -122,7 +122,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
             if (target.IsCompute)
             {
                 var compute = await http.GetFromJsonAsync<ComputeReport>(target.Address, limit.Token);
-                target.Report = new PodReport(null, compute, null);
+                target.Report = new PodReport(null, compute, null, target.Report?.Compute?.Vdl);
             }
             else
             {
@@ -148,7 +148,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
     private static string Essence(PodReport? report) => report switch
     {
         null => "",
-        { Compute: { } c } => $"{report.IsReachable} {c.State} {c.Message} {c.Epoch} {string.Join(',', c.PendingRestart ?? [])}",
+        { Compute: { } c } => $"{report.IsReachable} {c.State} {c.Message} {c.Epoch} {string.Join(',', c.PendingRestart ?? [])} {string.Join(',', report.Lagging())}",
         { Storage: { } s } => $"{report.IsReachable} {s.State} " + string.Join(';', s.Segments.Select(g => $"{g.Group} {g.Epoch} {g.State} {g.Message}")),
         _ => "unreachable",
     };

@@ -10,5 +10,7 @@ internal sealed class ComputeCase : PodCase
     [JsonPropertyName("epoch")] public long Epoch { get; init; } = 1;
     [JsonPropertyName("message")] public string? Message { get; init; }
     [JsonPropertyName("oldConfig")] public bool OldConfig { get; init; }
+    /// <summary>Copies that are complete by their own word only.</summary>
+    [JsonPropertyName("lagging")] public List<int>? Lagging { get; init; }
     [JsonPropertyName("pendingRestart")] public List<string>? PendingRestart { get; init; }
 }

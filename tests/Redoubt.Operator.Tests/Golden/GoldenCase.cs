@@ -101,8 +101,14 @@ internal sealed class GoldenCase
             {
                 reports[pod.Metadata.Name] = new PodReport(
                     null,
-                    new ComputeReport { State = description.State, Epoch = description.Epoch, Vdl = "0/2000000", Message = description.Message, PendingRestart = description.PendingRestart },
-                    description.SilentSeconds is { } silent ? Now.AddSeconds(-silent) : null);
+                    new ComputeReport { State = description.State, Epoch = description.Epoch, Vdl = "0/2000000", Message = description.Message, PendingRestart = description.PendingRestart,
+                        Segments = [.. Enumerable.Range(0, copies).Select(i => new SegmentStream
+                        {
+                            Name = $"storage-{i}", Connected = true, Scl = description.Lagging?.Contains(i) == true ? "0/1000000" : "0/2000000",
+                        })],
+                    },
+                    description.SilentSeconds is { } silent ? Now.AddSeconds(-silent) : null,
+                    EarlierVdl: "0/1FFFF00");
             }
         }
 

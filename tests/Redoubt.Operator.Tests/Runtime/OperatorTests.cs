@@ -34,7 +34,8 @@ public sealed class OperatorTests
         await using var harness = await OperatorHarness.StartAsync();
         harness.Apply("{storage: {copies: 3}}");
         await harness.ReadyAsync();
-        await Task.Delay(1500); // what follows Ready: events
+        await harness.UntilAsync(() => harness.Registry.List(BuiltInTypes.Events, "default").Any(e => e.Text("reason") == "StorageHealed"), () => "the last event");
+        await harness.UntilAsync(() => harness.Registry.List(BuiltInTypes.Events, "default").Any(e => e.Text("reason") == "Ready"), () => "the last event");
         double Requests() => harness.Metrics.ApiRequests.GetAllLabelValues().Where(l => l[0] != "watch").Sum(l => harness.Metrics.ApiRequests.WithLabels(l).Value);
         var before = Requests();
         await Task.Delay(3000); // a span that is observed, not one that is waited out: nothing may happen in it
