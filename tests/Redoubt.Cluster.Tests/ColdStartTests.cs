@@ -13,6 +13,7 @@ public sealed class ColdStartTests
         long bytes = await cluster.QueryAsync<long>("SELECT pg_total_relation_size('big')");
         Assert.True(bytes > 100_000_000);
         double after = await ColdStartAsync(cluster);
+        Assert.InRange(after, 1, (4 * before) + 2_000);
         TestContext.Current.SendDiagnosticMessage($"cold start: {before:0} ms empty, {after:0} ms with {bytes >> 20} MiB");
 
         var status = await cluster.StatusAsync();
@@ -31,7 +32,7 @@ public sealed class ColdStartTests
         await cluster.DrillAsync("wipe", "compute");
         var status = await cluster.WaitForAsync("compute", s => s.Processes[0].State == "ready");
         double took = status.Processes[0].StartedMs!.Values.Sum();
-        Assert.InRange(took, 1, 15_000);
+        Assert.InRange(took, 1, 60_000);
         return took;
     }
 }
