@@ -217,6 +217,68 @@ public sealed class PageTests
         Assert.Equal(1, volume.Server(0).Host.Segments[0].Metrics.CorruptionFound);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_page_store_with_flipped_bits_is_never_served_and_made_anew(bool restart)
+    {
+        await using var volume = await TestVolume.StartAsync(3, change: o => o with { BlockCacheBytes = 1 << 16 });
+        await using var writer = await OpenAsync(volume, All);
+        await WorkAsync(writer, All, seed: 21, records: 300);
+        var good = await ChecksumsAsync(volume, 1, writer);
+        await ChecksumsAsync(volume, 0, writer);
+        volume.Server(0).Host.Segments[0].FlushNow();
+        string store = Directory.GetDirectories(Path.Combine(volume.DataDir(0), "group-0"), "pages-*").Single();
+        if (restart)
+        {
+            await volume.StopAsync(0);
+        }
+
+        foreach (string table in Directory.GetFiles(store, "*.sst"))
+        {
+            byte[] bytes = await File.ReadAllBytesAsync(table);
+            for (int i = 100; i < bytes.Length; i += 1000)
+            {
+                bytes[i] ^= 0x10;
+            }
+
+            await using var file = new FileStream(table, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            await file.WriteAsync(bytes);
+        }
+
+        if (restart)
+        {
+            await volume.StartAsync(0);
+        }
+
+        for (uint block = 0; block < 50; block++)
+        {
+            try
+            {
+                byte[]? page = await ReadAsync(volume, 0, writer, writer.End, Key(block));
+                Assert.Equal(await ReadAsync(volume, 1, writer, writer.End, Key(block)), page);
+            }
+            catch (RpcException)
+            {
+                // Refused is right, wrong bytes are not.
+            }
+        }
+
+        var metrics = volume.Server(0).Host.Segments[0].Metrics;
+        await TestVolume.Until(async () => metrics.CorruptionFound > 0 && (await volume.StateAsync(0)).State == "complete", "made anew");
+        await TestVolume.Until(async () =>
+        {
+            try
+            {
+                return good.SequenceEqual(await ChecksumsAsync(volume, 0, writer));
+            }
+            catch (RpcException)
+            {
+                return false;
+            }
+        }, "all pages are right again");
+    }
+
     [Fact]
     public async Task An_import_arrives_whole_in_bootstrap()
     {

@@ -110,7 +110,7 @@ public sealed class RepairTests
         await second.UntilAcked([0, 1], second.End);
 
         await volume.StartAsync(2);
-        await TestVolume.Until(async () => (await volume.StateAsync(2)).Scl == second.End && (await volume.StateAsync(2)).Epoch == 2, "storage-2 catches up");
+        await TestVolume.Until(async () => await volume.StateAsync(2) is { Epoch: 2 } state && state.Scl == second.End, "storage-2 catches up");
         Assert.Equal(await LogOf(volume, 0), await LogOf(volume, 2));
         await volume.StopAsync(2);
         await volume.StartAsync(2);

@@ -91,7 +91,8 @@ internal sealed class GuardInterceptor(StorageOptions options, DrillState drills
                 return Status(StatusCode.DataLoss, "corrupt", e.Message);
             case LogFrameException or ArgumentException:
                 return Status(StatusCode.InvalidArgument, "frame", e.Message);
-            case IOException { InnerException: Microsoft.AspNetCore.Connections.ConnectionAbortedException or Microsoft.AspNetCore.Connections.ConnectionResetException }:
+            case IOException when context.Method.EndsWith("/Append", StringComparison.Ordinal):
+                // Only the stream itself fails so: the disk's errors stay with the append thread.
                 return Status(StatusCode.Cancelled, "cancelled", "the caller went away");
             case OperationCanceledException or IOException or InvalidOperationException when context.CancellationToken.IsCancellationRequested:
                 return Status(StatusCode.Cancelled, "cancelled", "the caller went away");

@@ -154,6 +154,8 @@ internal sealed partial class Segment
 
         _logger.ApplyFailed(Group, new Lsn(_apply.Applied), e.Message);
 
+        SuspectStore(e);
+
         // What the failed batch left in memory must not leak into a later one.
         _apply.Dispose();
         _apply = new ApplyBatch(_store, _router, Group, _options.PgVersion, _heat);

@@ -20,10 +20,21 @@ internal sealed partial class Segment
     public async Task<List<BootstrapChunk>> BootstrapAsync(GetBootstrapRequest request, CancellationToken cancellation)
     {
         await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
+        try
+        {
+            return Bootstrap(request.ReadPoint);
+        }
+        finally
+        {
+            Unpin(request.ReadPoint);
+        }
+    }
+
+    private List<BootstrapChunk> Bootstrap(ulong at)
+    {
         var store = AcquireStore();
         try
         {
-            ulong at = request.ReadPoint;
             var chunks = new List<BootstrapChunk>();
             var chunk = new BootstrapChunk();
             if (ControlAt(store, at) is { } control)

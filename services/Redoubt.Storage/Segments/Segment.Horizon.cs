@@ -5,7 +5,9 @@ namespace Redoubt.Storage.Segments;
 /// <content>The collecting horizon: persisted before anything below it goes, and never back.</content>
 internal sealed partial class Segment
 {
+    private readonly List<ulong> _pins = [];
     private ulong _heardHorizon;
+    private DateTime _lastHorizon = DateTime.MinValue;
 
     private void HearHorizon(ulong epoch, ulong horizon)
     {
@@ -19,16 +21,32 @@ internal sealed partial class Segment
     {
         lock (_gate)
         {
+            // A read in progress keeps what it reads.
+            ulong horizon = _pins.Count == 0 ? _heardHorizon : Math.Min(_heardHorizon, _pins.Min());
+
             // In steps: persisting is an fsync, and collecting a little later costs nothing.
-            if (_heardHorizon > _file.Horizon && (_heardHorizon - _file.Horizon > 16 << 20 || DateTime.UtcNow - _lastHorizon > TimeSpan.FromSeconds(30)))
+            if (horizon > _file.Horizon && (horizon - _file.Horizon > 16 << 20 || DateTime.UtcNow - _lastHorizon > TimeSpan.FromSeconds(30)))
             {
                 _lastHorizon = DateTime.UtcNow;
-                Persist(_file with { Horizon = _heardHorizon });
+                Persist(_file with { Horizon = horizon });
             }
         }
     }
 
-    private DateTime _lastHorizon = DateTime.MinValue;
+    /// <summary>Checks a read point, and holds the horizon at or below it until <see cref="Unpin"/>.</summary>
+    private void Pin(ulong readPoint)
+    {
+        RequireAboveHorizon(readPoint);
+        _pins.Add(readPoint);
+    }
+
+    private void Unpin(ulong readPoint)
+    {
+        lock (_gate)
+        {
+            _pins.Remove(readPoint);
+        }
+    }
 
     private void RequireAboveHorizon(ulong readPoint)
     {

@@ -29,22 +29,34 @@ internal sealed partial class Segment
         var keys = ParseKeys(request.Keys.Span);
         activity?.SetTag("pages", keys.Length);
         await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
-        if (Drills.DelayMs is > 0 and int delay)
+        try
         {
-            await Task.Delay(delay, cancellation).ConfigureAwait(false);
-        }
+            if (Drills.DelayMs is > 0 and int delay)
+            {
+                await Task.Delay(delay, cancellation).ConfigureAwait(false);
+            }
 
+            var reply = await MakePagesAsync(keys, request, cancellation).ConfigureAwait(false);
+            _metrics.Read(Stopwatch.GetElapsedTime(began), keys.Length);
+            return reply;
+        }
+        finally
+        {
+            Unpin(request.ReadPoint);
+        }
+    }
+
+    private async Task<GetPagesReply> MakePagesAsync(PageKey[] keys, GetPagesRequest request, CancellationToken cancellation)
+    {
         var pages = GC.AllocateUninitializedArray<byte>(keys.Length * PageRedo.PageSize);
         var found = new byte[keys.Length];
         var damaged = ReadPages(keys, request.ReadPoint, pages, found);
         foreach (var (index, version, error) in damaged)
         {
-            await RepairPageAsync(keys[index], request, version, error, pages.AsMemory(index * PageRedo.PageSize, PageRedo.PageSize), cancellation)
-                .ConfigureAwait(false);
-            found[index] = 1;
+            var page = pages.AsMemory(index * PageRedo.PageSize, PageRedo.PageSize);
+            found[index] = await RepairPageAsync(keys[index], request, version, error, page, cancellation).ConfigureAwait(false) ? (byte)1 : (byte)0;
         }
 
-        _metrics.Read(Stopwatch.GetElapsedTime(began), keys.Length);
         return new GetPagesReply { Pages = UnsafeByteOperations.UnsafeWrap(pages), Found = UnsafeByteOperations.UnsafeWrap(found) };
     }
 
@@ -53,32 +65,42 @@ internal sealed partial class Segment
         ChecksumPagesRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
-        PageKey? after = null;
-        while (true)
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (ChecksumSome(ref after, request.ReadPoint) is not { } chunk)
+            PageKey? after = null;
+            while (ChecksumSome(ref after, request.ReadPoint) is { } chunk)
             {
-                yield break;
+                cancellation.ThrowIfCancellationRequested();
+                yield return chunk;
             }
-
-            yield return chunk;
+        }
+        finally
+        {
+            Unpin(request.ReadPoint);
         }
     }
 
-    /// <summary>Everything a read must pass: epoch, completeness, horizon, applied.</summary>
+    /// <summary>Everything a read must pass: epoch, completeness, horizon, applied. Afterwards the read point is pinned: <see cref="Unpin"/> it.</summary>
     private async Task BeginReadAsync(ulong epoch, ulong readPoint, ulong completeAt, CancellationToken cancellation)
     {
         lock (_gate)
         {
             _core.RequireReadable(epoch, completeAt);
-            RequireAboveHorizon(readPoint);
+            Pin(readPoint);
 
             // A compute reads at or below the VDL: it may know it before its next batch tells.
             _core.HearVdl(epoch, readPoint, completeAt);
         }
 
-        await WaitAppliedAsync(completeAt, cancellation).ConfigureAwait(false);
+        try
+        {
+            await WaitAppliedAsync(completeAt, cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            Unpin(readPoint);
+            throw;
+        }
     }
 
     private PageKey[] ParseKeys(ReadOnlySpan<byte> bytes)

@@ -116,7 +116,14 @@ internal sealed partial class Segment
                 {
                     ReplaceStore(rebuilt: true);
                     _core.Chain.Rebase(at, 0);
-                    Persist(_file with { BaseEnd = _core.Chain.Base, BaseStart = _core.Chain.BaseStart });
+
+                    // Versions older than the copy may have been collected where it came from.
+                    Persist(_file with
+                    {
+                        BaseEnd = _core.Chain.Base,
+                        BaseStart = _core.Chain.BaseStart,
+                        Horizon = Math.Max(_file.Horizon, at),
+                    });
                     _storeDamaged = false;
                     _repairing = null;
                     WakeSessions();

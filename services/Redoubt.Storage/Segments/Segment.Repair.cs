@@ -341,7 +341,8 @@ internal sealed partial class Segment
     }
 
     /// <summary>A page that cannot be made from what is stored here, from a peer that can; stored again as an image.</summary>
-    private async Task RepairPageAsync(
+    /// <returns>False when the peer has no version of it: a zero page.</returns>
+    private async Task<bool> RepairPageAsync(
         PageKey key, GetPagesRequest request, ulong version, string error, Memory<byte> page, CancellationToken cancellation)
     {
         _metrics.Corrupt();
@@ -374,7 +375,7 @@ internal sealed partial class Segment
                     WakeGossip();
                 }
 
-                return;
+                return reply.Found.Length == 1 && reply.Found[0] == 1;
             }
             catch (RpcException e)
             {

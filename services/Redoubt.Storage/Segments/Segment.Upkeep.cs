@@ -129,6 +129,7 @@ internal sealed partial class Segment
         }
         catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
         {
+            SuspectStore(e);
             _logger.BackgroundFailed(Group, e.Message);
         }
     }
@@ -157,7 +158,7 @@ internal sealed partial class Segment
             }
             catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
             {
-                _storeDamaged |= e is StoreCorruptException && _peers.All.Count > 0;
+                SuspectStore(e);
                 _logger.BackgroundFailed(Group, e.Message);
             }
         }

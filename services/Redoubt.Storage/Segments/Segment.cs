@@ -201,7 +201,32 @@ internal sealed partial class Segment : ILogSink, IDisposable
             }
         }
 
-        return PageStore.Open(Path.Combine(_folder, current), _cache, WriteBufferBytes);
+        try
+        {
+            return PageStore.Open(Path.Combine(_folder, current), _cache, WriteBufferBytes);
+        }
+        catch (StoreCorruptException e) when (IsCorruption(e) && (_peers.All.Count > 0 || _file.BaseEnd == 0))
+        {
+            // Pages are made anew from the log, or copied from a peer where the log begins later.
+            _metrics.Corrupt();
+            _logger.CorruptionFound(Group, "page store", e.Message);
+            Persist(_file with { StoreGeneration = _file.StoreGeneration + 1 });
+            return PageStore.Open(Path.Combine(_folder, $"pages-{_file.StoreGeneration}"), _cache, WriteBufferBytes);
+        }
+    }
+
+    private static bool IsCorruption(Exception e) => e.Message.Contains("Corruption", StringComparison.Ordinal);
+
+    /// <summary>RocksDB gave up on a file of its own: the store is copied anew from a peer, when there is one.</summary>
+    private void SuspectStore(Exception e)
+    {
+        if (IsCorruption(e) && _peers.All.Count > 0 && !_storeDamaged)
+        {
+            _storeDamaged = true;
+            _metrics.Corrupt();
+            _logger.CorruptionFound(Group, "page store", e.Message);
+            WakeGossip();
+        }
     }
 
     private ulong WriteBufferBytes => (ulong)Math.Max(4 << 20, (24 << 20) / _options.Shape.Groups);
