@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# rootfs.sh OUT [MAJOR...]: lays out the images as folders without a container engine: OUT/redoubt and OUT/redoubt-compute-pgMAJOR, each with
+# rootfs/ and config.json (Entrypoint, Env, User). The same steps as the Dockerfiles, but for the base: instead of Debian's packages, the
+# shared libraries that the binaries need and a shell are taken from this machine. REDOUBT_PG_BIN_17, _18: a PostgreSQL that is there already.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+out=$(realpath -m "$1"); shift
+majors=("${@:-17}")
+dotnet_root=${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}
+work=$out/.work
+mkdir -p "$out" "$work"
+
+base() { # base ROOT: what debian:bookworm-slim and useradd give
+  local root=$1
+  mkdir -p "$root"/{etc,tmp,run,proc,dev,sys,bin,usr/bin,usr/share,var/lib/redoubt,lib64}
+  ln -sfn ../run "$root/var/run"
+  printf 'root:x:0:0:root:/:/bin/sh\nredoubt:x:10001:10001::/var/lib/redoubt:/usr/sbin/nologin\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nredoubt:x:10001:\n' >"$root/etc/group"
+  printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$root/etc/nsswitch.conf"
+  cp -L /bin/sh "$root/bin/sh"
+  local name
+  for name in cat rm cp mkdir ls env locale; do [ ! -x "/usr/bin/$name" ] || cp -L "/usr/bin/$name" "$root/usr/bin/$name"; done
+}
+
+runtime() { # runtime ROOT: the shared .NET runtime, as in the aspnet image
+  local root=$1/usr/share/dotnet version
+  version=$(ls "$dotnet_root/shared/Microsoft.AspNetCore.App" | grep '^10\.' | sort -V | tail -1)
+  mkdir -p "$root/host/fxr" "$root/shared/Microsoft.NETCore.App" "$root/shared/Microsoft.AspNetCore.App"
+  cp -a "$dotnet_root/host/fxr/$version" "$root/host/fxr/"
+  cp -a "$dotnet_root/shared/Microsoft.NETCore.App/$version" "$root/shared/Microsoft.NETCore.App/"
+  cp -a "$dotnet_root/shared/Microsoft.AspNetCore.App/$version" "$root/shared/Microsoft.AspNetCore.App/"
+}
+
+libraries() { # libraries ROOT: what its binaries are linked with and does not hold yet, and what .NET opens by name
+  local root=$1 library
+  {
+    find "$root" -type f \( -perm -u+x -o -name '*.so*' \) -print0 | xargs -0 -n 50 ldd 2>/dev/null || true
+    printf '=> %s\n' $(ldconfig -p | awk '/lib(ssl|crypto)\.so\.3 |libnss_files\.so\.2 |libstdc\+\+\.so\.6 |libgcc_s\.so\.1 / && /x86-64|AArch64/ {print $NF}')
+  } | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p; s/^[[:space:]]*\(\/lib64\/ld-[^ ]*\).*/\1/p; s/^[[:space:]]*\(\/lib\/ld-[^ ]*\).*/\1/p' | sort -u |
+    while read -r library; do
+      case $library in "$root"*) continue ;; esac
+      mkdir -p "$root$(dirname "$library")"
+      cp -L "$library" "$root$library"
+    done
+}
+
+config() { # config FOLDER ENTRYPOINT
+  printf '{"Entrypoint":["%s"],"Env":{"PATH":"/usr/bin:/bin","DOTNET_TieredPGO":"0","DOTNET_EnableDiagnostics":"0","LANG":"C.UTF-8"},"User":"10001"}\n' "$2" >"$1/config.json"
+}
+
+image() { # image NAME ENTRYPOINT: swaps the finished folder in
+  libraries "$work/$1/rootfs"
+  config "$work/$1" "$2"
+  chmod -R a+rX "$work/$1"
+  rm -rf "${out:?}/$1"
+  mv "$work/$1" "$out/$1"
+  echo "$1: $(du -sm "$out/$1/rootfs" | cut -f1) MB"
+}
+
+export WORK=${WORK:-$out/.build}
+rm -rf "$work"/redoubt*
+root=$work/redoubt/rootfs
+base "$root"
+runtime "$root"
+"$here/publish.sh" "$root/redoubt" operator services/Redoubt.Storage
+image redoubt /redoubt/Redoubt.Storage
+
+"$here/publish.sh" "$work/redoubt-agent" services/Redoubt.Compute
+"$here/pgshim.sh" "$work/redoubt-agent/pgshim.so"
+for major in "${majors[@]}"; do
+  root=$work/redoubt-compute-pg$major/rootfs
+  base "$root"
+  runtime "$root"
+  cp -a "$work/redoubt-agent" "$root/redoubt"
+  given=REDOUBT_PG_BIN_$major
+  if [ -n "${!given:-}" ]; then
+    mkdir -p "$root/usr/lib/postgresql/$major"
+    cp -a "${!given}/../." "$root/usr/lib/postgresql/$major/"
+  else
+    "$here/postgres.sh" "$major" "$root/usr/lib/postgresql/$major"
+  fi
+  image "redoubt-compute-pg$major" /redoubt/Redoubt.Compute
+done
+rm -rf "$work"
