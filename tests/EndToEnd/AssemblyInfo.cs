@@ -1,2 +1,2 @@
-// One cluster at a time: it is many processes already.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// A cluster is seven processes and PostgreSQL: one at a time.
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]

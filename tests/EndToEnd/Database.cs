@@ -21,7 +21,7 @@ public sealed class Database(Target target, string ns, string name)
 
     /// <summary>Merges a change into the spec.</summary>
     public Task PatchAsync(string spec) => target.Client.PatchNamespacedCustomObjectAsync(
-        new V1Patch($$"""{"spec":{{spec}}}""", V1Patch.PatchType.MergePatch), "redoubt.dev", "v1alpha1", ns, "databaseclusters", name);
+        new V1Patch($$"""{"spec":{{spec}} }""", V1Patch.PatchType.MergePatch), "redoubt.dev", "v1alpha1", ns, "databaseclusters", name);
 
     /// <summary>The custom resource as it is.</summary>
     public async Task<JsonNode> ReadAsync() =>

@@ -102,7 +102,7 @@ public sealed class DisturbanceTests(InstalledFixture installed)
                     await Task.Delay(50);
                 }
             });
-            await database.PatchAsync($$"""{"images":{"storage":"{{Target.OtherImage(false)}}","compute":"{{Target.OtherImage(true)}}"}}""");
+            await database.PatchAsync($$"""{"images":{"storage":"{{Target.OtherImage(false)}}","compute":"{{Target.OtherImage(true)}}"} }""");
             await Target.KillOperatorAsync();
             await Wait.UntilAsync(async () => (await database.PodsAsync()).All(p => p.Spec.Containers[0].Image == Target.OtherImage(p.Labels()["redoubt.dev/role"] == "compute")),
                 TimeSpan.FromMinutes(5), database.StoryAsync);

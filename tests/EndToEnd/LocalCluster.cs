@@ -22,11 +22,11 @@ public sealed class LocalCluster : Target
     /// <inheritdoc />
     public override IReadOnlyList<Exception> Faults => _cluster.Faults;
 
-    internal static async Task<LocalCluster> StartAsync()
+    internal static async Task<LocalCluster> BootAsync()
     {
         Assert.SkipUnless(TestKubernetes.CanRunPods, "the test kubelet needs Linux, root, unshare and setpriv; set KUBECONFIG to run on a real cluster");
-        var images = Environment.GetEnvironmentVariable("REDOUBT_E2E_ROOTFS") is { Length: > 0 } given ? given : Path.Combine(Repository.Home, "images");
-        if (given is null || !Directory.Exists(Path.Combine(images, "redoubt-compute-pg17")))
+        var images = Environment.GetEnvironmentVariable("REDOUBT_E2E_ROOTFS") is { Length: > 0 } prepared ? prepared : Path.Combine(Repository.Home, "images");
+        if (!Directory.Exists(Path.Combine(images, "redoubt-compute-pg17")))
         {
             Console.WriteLine(await Tool.RunAsync(Path.Combine(Repository.Root, "images", "rootfs.sh"), [images, "17"]));
         }

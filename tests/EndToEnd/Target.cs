@@ -54,7 +54,7 @@ public abstract class Target : IAsyncDisposable
     /// <summary>The target that the environment asks for.</summary>
     public static async Task<Target> StartAsync() => Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 } file
         ? RealCluster.Open(file)
-        : await LocalCluster.StartAsync();
+        : await LocalCluster.BootAsync();
 
     /// <summary>Installs the rendered chart and waits for the operator.</summary>
     public async Task InstallAsync()

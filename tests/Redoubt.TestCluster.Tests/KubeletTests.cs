@@ -55,7 +55,7 @@ public sealed class KubeletTests : IAsyncLifetime
         throw new TimeoutException($"not within {seconds} s: {what} {State()} {string.Join('\n', _cluster.Faults)}");
     }
 
-    private string State() => string.Join('\n', _cluster.Registry.List(BuiltInTypes.Pods, "default").Select(p => $"{p["metadata"]!["name"]}: {p["status"]!.ToJsonString()}\n{_cluster.Log("default", (string)p["metadata"]!["name"]!)}"));
+    private string State() => string.Join('\n', _cluster.Registry.List(BuiltInTypes.Events, "default").Select(e => $"{e["involvedObject"]!["name"]} {e["count"]} {e["reason"]}: {e["message"]}\n")) + string.Join('\n', _cluster.Registry.List(BuiltInTypes.Pods, "default").Select(p => $"{p["metadata"]!["name"]}: {p["status"]!.ToJsonString()}\n{_cluster.Log("default", (string)p["metadata"]!["name"]!)}"));
 
     private async Task LogIs(string pod, Func<string, bool> condition) =>
         await Eventually(() => _cluster.Log("default", pod) is { } log && condition(log) ? log : null, $"log of {pod}");

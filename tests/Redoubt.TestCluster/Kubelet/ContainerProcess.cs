@@ -44,6 +44,8 @@ internal sealed class ContainerProcess : IDisposable
     private readonly Process _process;
 
     private readonly string _logFile;
+    private readonly Lock _waitLock = new();
+    private Task<int>? _wait;
 
     private ContainerProcess(Process process, string logFile) => (_process, _logFile) = (process, logFile);
 
@@ -106,9 +108,17 @@ internal sealed class ContainerProcess : IDisposable
     }
 
     /// <summary>Waits for the end; 128 + signal when a signal ended it.</summary>
-    public async Task<int> WaitAsync(CancellationToken cancellation = default)
+    public Task<int> WaitAsync()
     {
-        await _process.WaitForExitAsync(cancellation);
+        lock (_waitLock)
+        {
+            return _wait ??= WaitOnceAsync();
+        }
+    }
+
+    private async Task<int> WaitOnceAsync()
+    {
+        await _process.WaitForExitAsync();
         ProcessGuard.Forget(_process.Id);
         return _process.ExitCode == 1 && ForgetUnshare() ? 137 : _process.ExitCode;
     }

@@ -165,7 +165,7 @@ internal sealed class ContainerWorker(PodWorker pod, string name, bool isInit)
         {
             if (container.Object("startupProbe") is { } startup)
             {
-                await Loop(startup, "Startup", () => true, () => { }, () => KillUnhealthyAsync(process, "Startup"), cancellation);
+                await Loop(startup, "Startup", () => true, () => { }, () => KillUnhealthyAsync(process, "Startup", cancellation), cancellation);
                 _started = true;
                 _ready = container.Object("readinessProbe") is null;
                 pod.Publish();
@@ -177,9 +177,19 @@ internal sealed class ContainerWorker(PodWorker pod, string name, bool isInit)
             }
             if (container.Object("livenessProbe") is { } liveness)
             {
-                loops.Add(Loop(liveness, "Liveness", () => false, () => { }, () => KillUnhealthyAsync(process, "Liveness"), cancellation));
+                loops.Add(Loop(liveness, "Liveness", () => false, () => { }, () => KillUnhealthyAsync(process, "Liveness", cancellation), cancellation));
             }
-            await Task.WhenAll(loops);
+            await Task.WhenAll(loops.Select(async loop =>
+            {
+                try
+                {
+                    await loop;
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    pod.Failed(e);
+                }
+            }));
         }
         catch (OperationCanceledException)
         {
@@ -232,13 +242,13 @@ internal sealed class ContainerWorker(PodWorker pod, string name, bool isInit)
         }
     }
 
-    private async Task KillUnhealthyAsync(ContainerProcess process, string kind)
+    private async Task KillUnhealthyAsync(ContainerProcess process, string kind, CancellationToken ended)
     {
         pod.Event("Normal", "Killing", $"Container {name} failed {kind.ToLowerInvariant()} probe, will be restarted");
         process.Signal(15);
         await Task.WhenAny(process.WaitAsync(), Task.Delay(TimeSpan.FromSeconds(pod.Pod.Integer("spec", "terminationGracePeriodSeconds") ?? 30)));
         process.Signal(9);
-        await Task.Delay(Timeout.Infinite, _stop.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+        await Task.Delay(Timeout.Infinite, ended);
     }
 
     /// <summary>The pod's spec has a new image: the container is replaced in place.</summary>

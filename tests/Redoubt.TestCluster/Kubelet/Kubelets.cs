@@ -51,7 +51,7 @@ internal sealed class Kubelets : IAsyncDisposable
                     continue;
                 }
                 var worker = new PodWorker(_registry, _events, _options, _binder, pod, NextIp(),
-                    () => _authorizer.Issue(pod.Namespace(), pod.Text("spec", "serviceAccountName") ?? "default"), _certificate);
+                    () => _authorizer.Issue(pod.Namespace(), pod.Text("spec", "serviceAccountName") ?? "default"), _certificate, _failed);
                 NameFiles.Write(Path.Combine(worker.EtcFolder, "hosts"), NameFiles.Hosts(_registry, pod, worker.Ip));
                 entry = (worker, Task.Run(() => RunAsync(worker)));
                 _workers[pod.Uid()] = entry;

@@ -20,8 +20,10 @@ internal sealed class PodWorker
     private bool _initialized;
     private bool _silent;
 
-    public PodWorker(Registry registry, EventLog events, KubeletOptions options, VolumeBinder binder, JsonObject pod, string ip, Func<string> token, string certificate)
+    public PodWorker(Registry registry, EventLog events, KubeletOptions options, VolumeBinder binder, JsonObject pod, string ip, Func<string> token, string certificate,
+        Action<Exception> failed)
     {
+        Failed = failed;
         (_registry, _events, Options, Pod, Ip) = (registry, events, options, pod, ip);
         _folder = Path.Combine(options.Folder, "pods", pod.Uid());
         EtcFolder = Path.Combine(_folder, "etc");
@@ -41,6 +43,9 @@ internal sealed class PodWorker
     public JsonObject Pod { get; private set; }
 
     public string Ip { get; }
+
+    /// <summary>Told of faults of the kubelet itself.</summary>
+    public Action<Exception> Failed { get; }
 
     public string Uid => Pod.Uid();
 
