@@ -21,9 +21,7 @@ public sealed class InstalledFixture : IAsyncLifetime
     {
         Target = await Target.StartAsync();
         await Target.InstallAsync();
-        await Target.KubectlAsync(null, "create", "namespace", Namespace);
-        // Whatever the operator makes must pass the restricted profile.
-        await Target.KubectlAsync(null, "label", "namespace", Namespace, "pod-security.kubernetes.io/enforce=restricted");
+        await Target.MakeNamespaceAsync(Namespace);
     }
 
     /// <summary>The example manifest of six copies, made small, running and whole.</summary>
