@@ -71,6 +71,7 @@ public static partial class RedoBench
         settings["checkpoint_timeout"] = "1d";
         settings["autovacuum"] = "off";
         settings["wal_keep_size"] = "100GB";
+        settings["log_timezone"] = "UTC";
         return settings;
     }
 
@@ -95,14 +96,24 @@ public static partial class RedoBench
         }
     }
 
+    /// <summary>From "redo starts" to the stop at the target. (A server that stops at a target does not print "redo done".)</summary>
     private static double RedoSeconds(string log)
     {
-        var match = RedoDone().Match(log);
-        return match.Success
-            ? double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
-            : throw new StockPostgresException($"The stock server did not finish its recovery: {log.TrimEnd().Split('\n')[^1]}");
+        var started = RedoStarts().Match(log);
+        var stopped = RecoveryStops().Match(log);
+        if (!started.Success || !stopped.Success)
+        {
+            throw new StockPostgresException($"The stock server did not finish its recovery: {log.TrimEnd().Split('\n')[^1]}");
+        }
+
+        return (Time(stopped) - Time(started)).TotalSeconds;
     }
 
-    [GeneratedRegex(@"redo done at .*elapsed: ([0-9.]+) s")]
-    private static partial Regex RedoDone();
+    private static DateTime Time(Match line) => DateTime.ParseExact(line.Groups[1].ValueSpan, "yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"^(\S+ \S+) UTC .*redo starts at", RegexOptions.Multiline)]
+    private static partial Regex RedoStarts();
+
+    [GeneratedRegex(@"^(\S+ \S+) UTC .*recovery stopping after", RegexOptions.Multiline)]
+    private static partial Regex RecoveryStops();
 }

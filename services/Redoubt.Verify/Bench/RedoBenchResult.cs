@@ -22,6 +22,6 @@ public sealed class RedoBenchResult
     /// <summary>Everything, on all cores.</summary>
     public double ApplySeconds { get; set; }
 
-    /// <summary>PostgreSQL's recovery of the same log ("redo done": elapsed).</summary>
+    /// <summary>PostgreSQL's recovery of the same log (from "redo starts" to its stop at the end).</summary>
     public double PostgresSeconds { get; set; }
 }
