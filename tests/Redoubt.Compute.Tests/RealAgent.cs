@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text.Json;
+using Npgsql;
+
+namespace Redoubt.Compute.Tests;
+
+/// <summary>An agent process and its PostgreSQL.</summary>
+internal sealed class RealAgent(Process process, string folder, int httpPort, int port)
+{
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+
+    public string Folder => folder;
+
+    public Process Process => process;
+
+    public string ConnectionString => $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Pooling=false;Timeout=30;Command Timeout=120";
+
+    public async Task WhenReadyAsync(TimeSpan patience)
+    {
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < patience)
+        {
+            if (process.HasExited)
+            {
+                throw new InvalidOperationException($"the agent ended with status {process.ExitCode}");
+            }
+
+            try
+            {
+                using var answer = await Http.GetAsync($"http://127.0.0.1:{httpPort}/readyz", TestContext.Current.CancellationToken);
+                if (answer.StatusCode == HttpStatusCode.OK)
+                {
+                    return;
+                }
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // not listening yet
+            }
+
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+
+        throw new TimeoutException($"the agent is not ready after {patience}");
+    }
+
+    public async Task<JsonElement> StatusAsync()
+    {
+        using var document = JsonDocument.Parse(await Http.GetStringAsync($"http://127.0.0.1:{httpPort}/status", TestContext.Current.CancellationToken));
+        return document.RootElement.Clone();
+    }
+
+    public async Task<string> MetricsAsync() => await Http.GetStringAsync($"http://127.0.0.1:{httpPort}/metrics", TestContext.Current.CancellationToken);
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
+    public async Task<string> QueryAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return Convert.ToString(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture)!;
+    }
+
+    /// <summary>Kills the agent; its PostgreSQL dies with it.</summary>
+    public void Kill()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+    }
+
+    /// <summary>SIGTERM, and the exit status.</summary>
+    public async Task<int> StopAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        return process.ExitCode;
+    }
+}
