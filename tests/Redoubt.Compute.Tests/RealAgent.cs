@@ -53,20 +53,36 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
 
     public async Task<string> MetricsAsync() => await Http.GetStringAsync($"http://127.0.0.1:{httpPort}/metrics", TestContext.Current.CancellationToken);
 
-    public async Task ExecuteAsync(string sql)
+    public Task ExecuteAsync(string sql) => WithLogAsync(async () =>
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
-    }
+        return string.Empty;
+    });
 
-    public async Task<string> QueryAsync(string sql)
+    public Task<string> QueryAsync(string sql) => WithLogAsync(async () =>
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = new NpgsqlCommand(sql, connection);
         return Convert.ToString(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture)!;
+    });
+
+    /// <summary>A failure tells what the agent and its PostgreSQL said last.</summary>
+    private async Task<string> WithLogAsync(Func<Task<string>> body)
+    {
+        try
+        {
+            return await body();
+        }
+        catch (NpgsqlException e)
+        {
+            using var log = new StreamReader(new FileStream(folder + ".log", FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            string[] lines = (await log.ReadToEndAsync(TestContext.Current.CancellationToken)).Split('\n');
+            throw new NpgsqlException($"{e.Message}\n{string.Join('\n', lines.TakeLast(25))}", e);
+        }
     }
 
     /// <summary>Kills the agent; its PostgreSQL dies with it.</summary>

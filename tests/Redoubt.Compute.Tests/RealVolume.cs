@@ -121,7 +121,7 @@ internal sealed class RealVolume : IAsyncDisposable
         }
 
         var process = Process.Start(start)!;
-        var log = new StreamWriter(Path.Combine(_folder, name + ".log")) { AutoFlush = true };
+        var log = new StreamWriter(new FileStream(Path.Combine(_folder, name + ".log"), FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
         process.ErrorDataReceived += (_, line) =>
         {
             lock (log)
