@@ -92,7 +92,14 @@ public sealed class PlanDraft
 
     /// <summary>Groups with fewer segments that take log than a write quorum, with their number.</summary>
     public IEnumerable<(int Group, int Count)> GroupsWithoutWriteQuorum() =>
-        Enumerable.Range(0, Groups).Select(g => (Group: g, Count: Copies.Count(c => c.TakesLog(g, !WasOpened)))).Where(g => g.Count < Shape.Write);
+        Enumerable.Range(0, Groups).Select(g => (Group: g, Count: Copies.Count(c => c.TakesLog(g, !WasOpened) || Remembered(c, g) is "complete" or "behind"))).Where(g => g.Count < Shape.Write);
+
+    /// <summary>
+    /// The state of a segment in the old status, while its ready pod has not been asked yet: an operator that has just started
+    /// must not tell that everything is broken. Never used to decide about taking a pod away.
+    /// </summary>
+    public string? Remembered(CopyState copy, int group) => copy is { IsReady: true, Report: null }
+        ? OldStatus.Segments?.FirstOrDefault(s => s.Name == copy.Name && s.Group == group)?.State : null;
 
     public ObjectKey Key(string name) => new(Cluster.Metadata.NamespaceProperty, name);
 

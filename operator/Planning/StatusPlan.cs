@@ -79,21 +79,24 @@ internal static class StatusPlan
                 Group = group,
                 Zone = copy.Zone,
                 Node = copy.Pod?.Spec?.NodeName,
-                State = State(draft, copy, segment),
-                Scl = segment?.Scl,
-                AppliedLsn = segment?.AppliedLsn,
+                State = State(draft, copy, group, segment),
+                Scl = segment?.Scl ?? (draft.Remembered(copy, group) is null ? null : Old(draft, copy, group)?.Scl),
+                AppliedLsn = segment?.AppliedLsn ?? (draft.Remembered(copy, group) is null ? null : Old(draft, copy, group)?.AppliedLsn),
                 Message = string.IsNullOrEmpty(segment?.Message) ? null : segment.Message,
             };
         })),
     ];
 
-    private static string State(PlanDraft draft, CopyState copy, SegmentReport? segment) => copy switch
+    private static SegmentStatus? Old(PlanDraft draft, CopyState copy, int group) =>
+        draft.OldStatus.Segments?.FirstOrDefault(s => s.Name == copy.Name && s.Group == group);
+
+    private static string State(PlanDraft draft, CopyState copy, int group, SegmentReport? segment) => copy switch
     {
         { Pod: null } => draft.WasOpened ? "missing" : "starting",
         { Report: { UnreachableSince: not null, Storage: not null } } when copy.Pod!.IsReady() => "unreachable",
         { IsReady: false } => "starting",
         _ when segment is { State: "complete" } && copy.Lagging.Contains(segment.Group) => "behind",
-        _ => segment?.State ?? "starting",
+        _ => segment?.State ?? draft.Remembered(copy, group) ?? "starting",
     };
 
     private static void Activities(PlanDraft draft, bool ready, int complete, int all, ComputeReport? report)

@@ -115,8 +115,9 @@ internal static class StoragePlan
     {
         var have = claim.Spec.Resources.Requests["storage"];
         var want = new ResourceQuantity(draft.Spec.Storage.Size);
-        if (want.ToDecimal() <= have.ToDecimal())
+        if (want.ToDecimal() <= have.ToDecimal() || claim.Status?.Phase != "Bound")
         {
+            // A claim that is not bound yet cannot be changed; it grows once it is.
             return have.ToString();
         }
 

@@ -59,7 +59,7 @@ public sealed class ClusterReconciler(
         {
             // Tell it where people look; then back off.
             refused = e;
-            told = [new PlannedEvent(true, "ApplyFailed", e.Message)];
+            told.Add(new PlannedEvent(true, "ApplyFailed", e.Message));
             Degrade(plan.Status, e.Message);
         }
 

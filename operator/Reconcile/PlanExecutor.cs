@@ -18,35 +18,49 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
     private readonly ConcurrentDictionary<(ResourceType Type, ObjectKey Key), (string Hash, string Version)> applied = new();
 
     /// <returns>Events about steps that could not be done and that the cluster gets on without.</returns>
-    /// <exception cref="KubeApiException">A step failed; those before it are done.</exception>
+    /// <exception cref="KubeApiException">A step failed; those before it are done, and those after one that was refused for good too.</exception>
     public async Task<IReadOnlyList<PlannedEvent>> DoAsync(DatabaseCluster cluster, IReadOnlyList<PlanStep> steps, CancellationToken cancel)
     {
         var events = new List<PlannedEvent>();
+        KubeApiException? refused = null;
         foreach (var step in steps)
         {
-            switch (step)
+            try
             {
-                case PlanStep.Apply apply:
-                    await ApplyAsync(cluster, apply, events, cancel);
-                    break;
-                case PlanStep.Create create:
-                    await CreateAsync(cluster, create, cancel);
-                    break;
-                case PlanStep.Delete delete:
-                    await DeleteAsync(cluster, delete, cancel);
-                    break;
-                case PlanStep.AnnotatePod annotate:
-                    await AnnotateAsync(cluster, annotate, cancel);
-                    break;
-                case PlanStep.SetFinalizer finalizer:
-                    await SetFinalizerAsync(cluster, finalizer.Present, cancel);
-                    break;
-                default:
-                    throw new InvalidOperationException($"Unknown step {step.GetType()}.");
+                await DoAsync(cluster, step, events, cancel);
+            }
+            catch (KubeApiException e) when (e.IsPermanent)
+            {
+                // One object that cannot be must not keep a dead compute pod from being replaced.
+                refused ??= e;
             }
         }
 
-        return events;
+        return refused is null ? events : throw refused;
+    }
+
+    private async Task DoAsync(DatabaseCluster cluster, PlanStep step, List<PlannedEvent> events, CancellationToken cancel)
+    {
+        switch (step)
+        {
+            case PlanStep.Apply apply:
+                await ApplyAsync(cluster, apply, events, cancel);
+                break;
+            case PlanStep.Create create:
+                await CreateAsync(cluster, create, cancel);
+                break;
+            case PlanStep.Delete delete:
+                await DeleteAsync(cluster, delete, cancel);
+                break;
+            case PlanStep.AnnotatePod annotate:
+                await AnnotateAsync(cluster, annotate, cancel);
+                break;
+            case PlanStep.SetFinalizer finalizer:
+                await SetFinalizerAsync(cluster, finalizer.Present, cancel);
+                break;
+            default:
+                throw new InvalidOperationException($"Unknown step {step.GetType()}.");
+        }
     }
 
     /// <summary>Drops what is remembered about a cluster that is gone.</summary>

@@ -75,6 +75,51 @@ public sealed class FaultTests
             () => "the refusal shows");
     }
 
+    [Fact]
+    public async Task An_object_that_is_refused_does_not_keep_the_rest_from_being_made()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 1}}");
+        await harness.ReadyAsync();
+        var stranger = harness.Registry.Get(BuiltInTypes.DisruptionBudgets, "default", "demo-storage").Clone();
+        stranger["metadata"]!["ownerReferences"] = Yaml.Documents("{o: [{apiVersion: v1, kind: ConfigMap, name: other, uid: other, controller: true}]}").Single()["o"]!.DeepClone();
+        stranger["metadata"]!.AsObject().Remove("managedFields");
+        harness.Registry.Store.Put("poddisruptionbudgets.policy", stranger);
+        await harness.UntilAsync(
+            () => harness.Cluster()?.Status?.Conditions?.Any(c => c is { Type: "Degraded", Status: "True", Reason: "ApplyFailed" }) == true, () => "the refusal shows");
+        harness.Node.Kill("demo-compute-1", 137);
+        await harness.UntilAsync(
+            () => harness.Cluster()?.Status?.Primary == "demo-compute-2" && OperatorHarness.Is(harness.Cluster(), "Ready"), () => "compute is replaced all the same");
+    }
+
+    [Fact]
+    public async Task An_operator_that_starts_again_raises_no_false_alarm()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 3}}");
+        await harness.ReadyAsync();
+        await harness.StopOperatorAsync();
+        var before = harness.Cluster()!.Metadata.ResourceVersion;
+        using var changes = harness.Registry.Store.Subscribe("databaseclusters.redoubt.dev", null);
+        harness.StartOperator();
+
+        // A change that the new operator answers tells that it has looked.
+        harness.Apply("{storage: {copies: 3}, postgres: {parameters: {work_mem: 9MB}}}");
+        await harness.UntilAsync(() => harness.Cluster()?.Status?.ObservedGeneration == 2, () => "the new operator has looked");
+        await harness.ReadyAsync();
+        Assert.NotEqual(before, harness.Cluster()!.Metadata.ResourceVersion);
+        var seen = 0;
+        while (changes.Events.TryRead(out var change))
+        {
+            seen++;
+            var status = k8s.KubernetesJson.Deserialize<Redoubt.Operator.Api.DatabaseCluster>(change.Object).Status!;
+            Assert.Equal("3/3", status.SegmentsReady);
+            Assert.Equal("Ready", status.Phase);
+        }
+
+        Assert.True(seen >= 2, "the changes of the spec and of the status were seen");
+    }
+
     private static async Task<List<string>> NamesAfterAsync(CutAfter? cut)
     {
         await using var harness = await OperatorHarness.StartAsync(withOperator: false);
