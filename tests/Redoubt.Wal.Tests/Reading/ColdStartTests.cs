@@ -23,12 +23,52 @@ public sealed class ColdStartTests
     [InlineData(PgVersion.Pg18, true)]
     public async Task The_checkpoint_may_cross_the_end_of_a_page_or_of_a_log_file(PgVersion version, bool file)
     {
-        RealLog log = await RealLog.MakeAsync(version, [FillUp(file)]);
+        using RealLog log = await RealLog.MakeAsync(version, [FillUp(file)]);
         ControlState control = Follow(log);
         ShutdownCheckpoint checkpoint = control.MakeShutdownCheckpoint(version, DateTimeOffset.UtcNow);
         int unit = file ? WalAddress.SegmentSize : WalAddress.PageSize;
         Assert.NotEqual(checkpoint.Start.Value / (ulong)unit, (checkpoint.End.Value - 1) / (ulong)unit);
         await StartsFromAsync(log);
+    }
+
+    [Theory]
+    [InlineData(PgVersion.Pg17)]
+    [InlineData(PgVersion.Pg18)]
+    public async Task A_standby_starts_from_the_last_online_checkpoint_and_is_consistent_where_told(PgVersion version)
+    {
+        RealLog log = await RealLog.GetAsync(version);
+        ControlState control = Follow(log);
+        string[] folders = [Directory.CreateTempSubdirectory("redoubt-cold-").FullName, Directory.CreateTempSubdirectory("redoubt-cold-").FullName];
+        string expected;
+        var recovered = new StockPostgres(version, log.BinFolder, folders[0]);
+        await using (recovered)
+        {
+            recovered.CopyDataFrom(log.DataFolder);
+            await recovered.StartAsync(RealLog.Settings, CancellationToken.None);
+            expected = await SummaryAsync(recovered);
+            await recovered.StopAsync(fast: true, CancellationToken.None);
+        }
+
+        var standby = new StockPostgres(version, log.BinFolder, folders[1]);
+        await using (standby)
+        {
+            standby.CopyDataFrom(recovered.DataFolder);
+            Directory.Delete(Path.Combine(standby.DataFolder, "pg_wal"), recursive: true);
+            DataFolders.Copy(Path.Combine(log.DataFolder, "pg_wal"), Path.Combine(standby.DataFolder, "pg_wal"));
+            await File.WriteAllBytesAsync(Path.Combine(standby.DataFolder, "global", "pg_control"), control.MakeStandbyControlFile(version, log.End));
+            await File.WriteAllTextAsync(Path.Combine(standby.DataFolder, "standby.signal"), "");
+            standby.OwnData();
+            await standby.StartAsync(RealLog.Settings, CancellationToken.None);
+            string serverLog = await File.ReadAllTextAsync(standby.LogFile);
+            Assert.Contains("entering standby mode", serverLog);
+            Assert.Contains($"redo starts at {control.LastOnlineCheckpointRedo}", serverLog);
+            Assert.Contains("consistent recovery state reached", serverLog);
+
+            // A standby does not list prepared transactions before it is promoted.
+            Assert.Equal(expected.Replace("|kept|", "|"), await SummaryAsync(standby));
+        }
+
+        Array.ForEach(folders, folder => Directory.Delete(folder, recursive: true));
     }
 
     private static ControlState Follow(RealLog log)

@@ -7,7 +7,7 @@ namespace Redoubt.Wal.Tests.Reading;
 /// <summary>
 /// The log of a stock PostgreSQL that ran a small workload of many record kinds and then crashed: made once a version and test run.
 /// </summary>
-internal sealed class RealLog
+internal sealed class RealLog : IDisposable
 {
     private static readonly ConcurrentDictionary<PgVersion, Lazy<Task<RealLog>>> Made = new();
 
@@ -39,7 +39,10 @@ internal sealed class RealLog
     private static readonly ConcurrentDictionary<PgVersion, Lazy<Task<string>>> Bins = new();
 
     public static Task<RealLog> GetAsync(PgVersion version) =>
-        Made.GetOrAdd(version, v => new Lazy<Task<RealLog>>(() => MakeAsync(v, []))).Value;
+        Made.GetOrAdd(version, v => new Lazy<Task<RealLog>>(() => MakeSharedAsync(v))).Value;
+
+    /// <summary>Removes the data directory.</summary>
+    public void Dispose() => Directory.Delete(Path.GetDirectoryName(DataFolder)!, recursive: true);
 
     /// <summary>The log's bytes from a position's page to the end of its last file.</summary>
     public byte[] ReadFrom(Lsn start)
@@ -76,7 +79,6 @@ internal sealed class RealLog
     {
         string bin = await Bins.GetOrAdd(version, v => new Lazy<Task<string>>(() => PostgresBinaries.EnsureAsync((int)v))).Value;
         string folder = Directory.CreateTempSubdirectory("redoubt-wal-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         var server = new StockPostgres(version, bin, folder);
         await using (server)
         {
@@ -92,6 +94,13 @@ internal sealed class RealLog
             await server.StopAsync(fast: false, CancellationToken.None);
             return new RealLog(version, bin, server.DataFolder, control, end);
         }
+    }
+
+    private static async Task<RealLog> MakeSharedAsync(PgVersion version)
+    {
+        RealLog log = await MakeAsync(version, []);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => log.Dispose();
+        return log;
     }
 
     public static async Task<Lsn> InsertPositionAsync(StockPostgres server)
