@@ -9,6 +9,7 @@ namespace Redoubt.Cli.Commands;
 /// <summary><c>./redoubt up</c>.</summary>
 internal static class UpCommand
 {
+    private static readonly TimeSpan DegradedPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ReadyDeadline = TimeSpan.FromMinutes(3);
 
     public static Command Create()
@@ -138,7 +139,7 @@ internal static class UpCommand
         }
 
         var status = await WaitUntilReadyAsync(
-            async () => (await ControlClient.TryAskAsync(paths, new ControlRequest("status"), cancellation))?.Status,
+            async () => (await ControlClient.TryAskAsync(paths, new ControlRequest("starting"), cancellation))?.Status,
             () => File.Exists(log) && ReadFrom(log, before) is { Length: > 0 } said ? said : null,
             paths,
             cancellation);
@@ -153,9 +154,9 @@ internal static class UpCommand
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation, supervisor.Stopping);
         try
         {
-            Print(await WaitUntilReadyAsync(async () => await supervisor.StatusAsync(), () => null, paths, end.Token));
+            Print(await WaitUntilReadyAsync(async () => await supervisor.StatusAsync(untilReady: true), () => null, paths, end.Token));
             Console.WriteLine("Ctrl-C stops it.");
-            await StatusCommand.FollowAsync(supervisor.StatusAsync, end.Token);
+            await StatusCommand.FollowAsync(() => supervisor.StatusAsync(), end.Token);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
@@ -172,7 +173,8 @@ internal static class UpCommand
         while (clock.Elapsed < ReadyDeadline)
         {
             var status = await read();
-            if (status is { Phase: "Ready" or "Degraded" })
+            // All copies, or after a while those that there are.
+            if (status is { Phase: "Ready" } || (status is { Phase: "Degraded" } && clock.Elapsed > DegradedPatience))
             {
                 return status;
             }
@@ -192,7 +194,7 @@ internal static class UpCommand
                 Console.WriteLine($"  {said = message}");
             }
 
-            await Task.Delay(30, cancellation);
+            await Task.Delay(40, cancellation);
         }
 
         throw new CliException($"The cluster was not ready within {ReadyDeadline.TotalMinutes:0} minutes; see {paths.Logs}.");

@@ -54,6 +54,7 @@ internal sealed class ControlServer : IAsyncDisposable
             answer = request.Command switch
             {
                 "status" => new ControlAnswer(null, 0, await _supervisor.StatusAsync(), null),
+                "starting" => new ControlAnswer(null, 0, await _supervisor.StatusAsync(untilReady: true), null),
                 "down" => Down(),
                 "reload" => new ControlAnswer(null, 0, null, _supervisor.Reload()),
                 _ => new ControlAnswer(null, 0, null, await _supervisor.DrillAsync(request.Command, request.Target ?? "", request.Amount)),
@@ -86,7 +87,7 @@ internal sealed class ControlServer : IAsyncDisposable
 }
 
 /// <summary>What the command line asks the supervisor.</summary>
-/// <param name="Command">status, down, reload, or a drill.</param>
+/// <param name="Command">status, starting (status as far as a waiting up needs it), down, reload, or a drill.</param>
 /// <param name="Target">Of a drill.</param>
 /// <param name="Amount">Of a drill.</param>
 internal sealed record ControlRequest(string Command, string? Target = null, long Amount = 0)

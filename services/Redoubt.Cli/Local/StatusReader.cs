@@ -11,9 +11,16 @@ internal sealed class StatusReader : IDisposable
     private readonly HttpClient _http = new() { Timeout = Patience };
 
     /// <summary>The cluster as it is now.</summary>
-    public async Task<ClusterStatus> ReadAsync(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port)
+    /// <param name="spec">What it is.</param>
+    /// <param name="processes">Storage in index order, then compute.</param>
+    /// <param name="port">Where PostgreSQL listens.</param>
+    /// <param name="untilReady">Ask only compute as long as it is not ready: while everything starts, every request costs the start.</param>
+    public async Task<ClusterStatus> ReadAsync(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port, bool untilReady)
     {
-        var documents = await Task.WhenAll(processes.Select(process => AskAsync(process)));
+        var first = untilReady ? await AskAsync(processes[^1]) : null;
+        var documents = untilReady && Text(first, "state") != "ready"
+            ? [.. new JsonObject?[processes.Count - 1], first]
+            : await Task.WhenAll(processes.Select(process => AskAsync(process)));
         var members = processes.Select((process, i) => Describe(process, documents[i])).ToList();
         var compute = documents[processes.Count - 1];
         var (phase, message) = Judge(spec, members);

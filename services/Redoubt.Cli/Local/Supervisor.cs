@@ -60,7 +60,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
     public IReadOnlyList<ManagedProcess.Definition> Definitions => [.. _processes.Select(process => process.Is)];
 
     /// <summary>The cluster as it is now.</summary>
-    public Task<ClusterStatus> StatusAsync() => _status.ReadAsync(_spec, _processes, _port);
+    public Task<ClusterStatus> StatusAsync(bool untilReady = false) => _status.ReadAsync(_spec, _processes, _port, untilReady);
 
     /// <summary>Asks the supervisor to stop everything and end.</summary>
     public void RequestStop() => _stop.Cancel();
