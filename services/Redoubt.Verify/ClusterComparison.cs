@@ -174,8 +174,13 @@ public sealed class ClusterComparison
     {
         if (_exact)
         {
-            HideUnusedSpace(_ourPage);
-            HideUnusedSpace(_theirPage);
+            // The header of a visibility map's page calls all of its bits unused space.
+            if (key.Fork != Fork.VisibilityMap)
+            {
+                HideUnusedSpace(_ourPage);
+                HideUnusedSpace(_theirPage);
+            }
+
             if (_kinds.Find(key.Rel)?.Rmgr == RmgrId.Gist && key.Fork == Fork.Main)
             {
                 HideTuplesDeleted(_ourPage, _theirPage);

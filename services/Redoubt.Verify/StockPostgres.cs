@@ -256,6 +256,11 @@ public sealed class StockPostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the server accepts connections (again).</summary>
+    /// <exception cref="StockPostgresException">It does not run, or did not become ready in time.</exception>
+    public Task WaitUntilReadyAsync(CancellationToken cancel) =>
+        WaitUntilReadyAsync(_process ?? throw new StockPostgresException("PostgreSQL does not run."), cancel);
+
     private async Task WaitUntilReadyAsync(Process process, CancellationToken cancel)
     {
         var clock = Stopwatch.StartNew();

@@ -14,11 +14,11 @@ public sealed class WalFollower : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly StockPostgres _server;
-    private readonly WalStreamReader _reader;
     private readonly WalFiles _files;
     private readonly RecordHandler _handler;
     private readonly byte[] _buffer = new byte[1024 * 1024];
     private readonly Lsn _start;
+    private WalStreamReader _reader;
     private Lsn _read;
     private Lsn _advanced;
 
@@ -68,7 +68,8 @@ public sealed class WalFollower : IDisposable
             }
             catch (NpgsqlException)
             {
-                // The server restarts: the log goes on where it was.
+                // The server restarts. After a crash, what was written of a record that never ended is written anew.
+                Rewind();
                 await Task.Delay(Pause, CancellationToken.None).ConfigureAwait(false);
             }
         }
@@ -78,6 +79,7 @@ public sealed class WalFollower : IDisposable
     /// <exception cref="WalFormatException">The log is damaged or ends before <paramref name="end"/>.</exception>
     public void ReadTo(Lsn end)
     {
+        Rewind();
         ReadUpTo(new Lsn((end.Value + 8191) & ~8191ul));
         if (_reader.Position < end)
         {
@@ -89,6 +91,14 @@ public sealed class WalFollower : IDisposable
     {
         _files.Dispose();
         _reader.Dispose();
+    }
+
+    private void Rewind()
+    {
+        var reader = new WalStreamReader(_server.Version, _reader.Position, _reader.LastRecordStart);
+        _reader.Dispose();
+        _reader = reader;
+        _read = new Lsn(reader.Position.Value & ~8191ul);
     }
 
     private async Task FollowAsync(NpgsqlConnection connection, CancellationToken stop)

@@ -46,7 +46,7 @@ internal static class BenchRedoCommand
         report.Add("read records, one core", "MB/s", bytes / result.ReadSeconds);
         report.Add("decode into block changes, one core", "MB/s", bytes / result.SplitSeconds, bytes / result.PostgresSeconds, peer);
         report.Add("decode into block changes, one core", "changes/s", changes / result.SplitSeconds, changes / result.PostgresSeconds, peer);
-        report.Add("allocated on the decode path", "bytes/record", result.AllocatedPerRecord);
+        report.Add("allocated on the decode path", "bytes/record", Math.Round(result.AllocatedPerRecord, 1));
         report.Add("decode and apply, all cores", "MB/s", bytes / result.ApplySeconds, bytes / result.PostgresSeconds, peer);
         report.Add("decode and apply, all cores", "changes/s", changes / result.ApplySeconds, changes / result.PostgresSeconds, peer);
         report.Add("decode and apply, per core", "changes/s", changes / result.ApplySeconds / Environment.ProcessorCount);
