@@ -19,7 +19,7 @@ base() { # base ROOT: what debian:bookworm-slim and useradd give
   printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$root/etc/nsswitch.conf"
   cp -L /bin/sh "$root/bin/sh"
   local name
-  for name in cat rm cp mkdir ls env locale; do [ ! -x "/usr/bin/$name" ] || cp -L "/usr/bin/$name" "$root/usr/bin/$name"; done
+  for name in cat rm cp mkdir ls env locale setpriv setsid chown chmod id sleep; do [ ! -x "/usr/bin/$name" ] || cp -L "/usr/bin/$name" "$root/usr/bin/$name"; done
 }
 
 runtime() { # runtime ROOT: the shared .NET runtime, as in the aspnet image
