@@ -71,7 +71,7 @@ internal sealed class GoldenCase
             }
 
             var pod = StoragePodBuilder.Build(cluster, description.Index, zones[description.Index], volume, description.Image ?? cluster.Spec.Images.Storage ?? options.StorageImage);
-            description.Describe(pod, "10.0.0." + (10 + description.Index));
+            description.Describe(pod, "127.0.9." + (10 + description.Index));
             pods.Add(pod);
             if (description.State is not null)
             {
@@ -95,7 +95,7 @@ internal sealed class GoldenCase
             var pod = ComputePodBuilder.Build(
                 cluster, description.Generation, description.Attempt, volume,
                 description.Image ?? cluster.Spec.Images.Compute ?? options.ComputeImages[cluster.Spec.Postgres.Version], config);
-            description.Describe(pod, "10.0.0.9");
+            description.Describe(pod, "127.0.9.9");
             pods.Add(pod);
             if (description.State is not null)
             {

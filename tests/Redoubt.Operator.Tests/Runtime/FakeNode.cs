@@ -165,7 +165,7 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
             return;
         }
 
-        var address = "10.9.0." + Interlocked.Increment(ref lastAddress);
+        var address = "127.9.0." + Interlocked.Increment(ref lastAddress);
         addresses[address] = pod.Name();
         epochs[pod.Name()] = Interlocked.Increment(ref lastEpoch);
         pod["status"]!["phase"] = "Running";
