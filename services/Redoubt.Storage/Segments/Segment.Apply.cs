@@ -11,6 +11,7 @@ internal sealed partial class Segment
 {
     private const int ApplyBatchBytes = 1 << 20;
     private readonly List<(ulong At, TaskCompletionSource Done)> _appliedWaiters = [];
+    private long _applyRetryAt;
     private byte[] _applyBuffer = new byte[256 << 10];
 
     /// <summary>Log bytes that may be applied and are not.</summary>
@@ -102,7 +103,7 @@ internal sealed partial class Segment
         {
             limit = _core.ApplyLimit;
             long bytes = 0;
-            if (limit <= _apply.Applied || _applyFailure is not null)
+            if (limit <= _apply.Applied || (_applyFailure is not null && Environment.TickCount64 < _applyRetryAt))
             {
                 return runs;
             }
@@ -150,6 +151,9 @@ internal sealed partial class Segment
         lock (_gate)
         {
             _applyFailure = $"log cannot be applied after {new Lsn(_apply.Applied)}: {e.Message}";
+
+            // A full disk gets space again; a record that cannot be applied may be one that a restart with a newer program can.
+            _applyRetryAt = Environment.TickCount64 + (e is RocksDbException ? 5_000 : 60_000);
         }
 
         _logger.ApplyFailed(Group, new Lsn(_apply.Applied), e.Message);
@@ -166,6 +170,7 @@ internal sealed partial class Segment
         List<TaskCompletionSource>? done = null;
         lock (_gate)
         {
+            _applyFailure = null;
             for (int i = _appliedWaiters.Count - 1; i >= 0; i--)
             {
                 if (_appliedWaiters[i].At <= applied)
