@@ -101,7 +101,13 @@ internal sealed class GoldenCase
             {
                 reports[pod.Metadata.Name] = new PodReport(
                     null,
-                    new ComputeReport { State = description.State, Epoch = description.Epoch, Vdl = "0/2000000", Message = description.Message, PendingRestart = description.PendingRestart,
+                    new ComputeReport
+                    {
+                        State = description.State,
+                        Epoch = description.Epoch,
+                        Vdl = "0/2000000",
+                        Message = description.Message,
+                        PendingRestart = description.PendingRestart,
                         Segments = [.. Enumerable.Range(0, copies).Select(i => new SegmentStream
                         {
                             Name = $"storage-{i}", Connected = true, Scl = description.Lagging?.Contains(i) == true ? "0/1000000" : "0/2000000",

@@ -83,7 +83,11 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         {
             status = new JsonObject
             {
-                ["name"] = "compute", ["role"] = "primary", ["state"] = "ready", ["epoch"] = epochs[pod], ["vdl"] = "0/2000000",
+                ["name"] = "compute",
+                ["role"] = "primary",
+                ["state"] = "ready",
+                ["epoch"] = epochs[pod],
+                ["vdl"] = "0/2000000",
                 ["pendingRestart"] = new JsonArray([.. PendingRestart.GetValueOrDefault(pod, []).Select(p => (JsonNode)p)]),
             };
         }
@@ -91,10 +95,15 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         {
             status = new JsonObject
             {
-                ["name"] = pod, ["state"] = "ready",
+                ["name"] = pod,
+                ["state"] = "ready",
                 ["segments"] = new JsonArray(new JsonObject
                 {
-                    ["group"] = 0, ["epoch"] = 1, ["scl"] = "0/2000000", ["appliedLsn"] = "0/2000000", ["vdl"] = "0/2000000",
+                    ["group"] = 0,
+                    ["epoch"] = 1,
+                    ["scl"] = "0/2000000",
+                    ["appliedLsn"] = "0/2000000",
+                    ["vdl"] = "0/2000000",
                     ["state"] = SegmentStates.GetValueOrDefault(pod, "complete"),
                 }),
             };
@@ -158,7 +167,11 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         {
             pod["status"]!["containerStatuses"] = new JsonArray(new JsonObject
             {
-                ["name"] = pod["spec"]!["containers"]![0]!["name"]!.DeepClone(), ["image"] = image, ["imageID"] = "", ["ready"] = false, ["restartCount"] = 0,
+                ["name"] = pod["spec"]!["containers"]![0]!["name"]!.DeepClone(),
+                ["image"] = image,
+                ["imageID"] = "",
+                ["ready"] = false,
+                ["restartCount"] = 0,
                 ["state"] = new JsonObject { ["waiting"] = new JsonObject { ["reason"] = "ErrImagePull", ["message"] = "not found" } },
             });
             registry.Store.Put("pods", pod);

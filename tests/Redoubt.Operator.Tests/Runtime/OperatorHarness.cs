@@ -14,7 +14,7 @@ namespace Redoubt.Operator.Tests.Runtime;
 /// <summary>The operator over real HTTP against the test API server, with a <see cref="FakeNode"/> under it.</summary>
 internal sealed class OperatorHarness : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
     private CancellationTokenSource stop = new();
     private Task running = Task.CompletedTask;
 
