@@ -2,6 +2,7 @@ using System.CommandLine;
 using Redoubt.Cli;
 using Redoubt.Cli.Commands;
 using Redoubt.Cli.Local;
+using Spectre.Console;
 
 // ./redoubt: the command line of a local cluster, its drills, benchmarks and checks. See docs for the contract of each command.
 var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated storage service.\n\nExample: ./redoubt up")
@@ -20,6 +21,12 @@ var root = new RootCommand("Stock PostgreSQL over a log-only, quorum-replicated 
     BenchCommand.Create(),
     SuperviseCommand.Create(),
 };
+
+if (Console.IsOutputRedirected)
+{
+    // Eighty columns are a guess when nobody looks; tables then stay in one piece.
+    AnsiConsole.Profile.Width = 160;
+}
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

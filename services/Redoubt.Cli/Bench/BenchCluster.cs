@@ -110,5 +110,6 @@ internal sealed class BenchCluster : IAsyncDisposable
 /// <param name="Postgres">Major version, of both sides.</param>
 /// <param name="Copies">Redoubt's.</param>
 /// <param name="Groups">Redoubt's.</param>
+/// <param name="LogMiB">Most log since the last checkpoint, of the recovery benchmark.</param>
 /// <param name="Say">Gets a line for every step.</param>
-internal sealed record BenchOptions(int Seconds, int Scale, int Postgres, int Copies, int Groups, Action<string> Say);
+internal sealed record BenchOptions(int Seconds, int Scale, int Postgres, int Copies, int Groups, int LogMiB, Action<string> Say);

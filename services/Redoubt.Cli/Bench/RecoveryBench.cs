@@ -10,7 +10,6 @@ namespace Redoubt.Cli.Bench;
 internal static class RecoveryBench
 {
     private const int Writers = 2;
-    private static readonly long[] LogSizes = [64L << 20, 256L << 20, 1L << 30];
 
     public static async Task<BenchReport> RunAsync(BenchOptions options, CancellationToken cancellation)
     {
@@ -26,7 +25,8 @@ internal static class RecoveryBench
             await ExecuteAsync(connection, "CREATE TABLE alive (at timestamptz DEFAULT now())", cancellation);
         }
 
-        foreach (long size in LogSizes)
+        long[] sizes = [(long)options.LogMiB << 16, (long)options.LogMiB << 18, (long)options.LogMiB << 20];
+        foreach (long size in sizes)
         {
             options.Say($"{size >> 20} MiB of log since the last checkpoint");
             double theirs = await MeasureAsync(stock.Primary.ConnectionString(), size, killed => stock.CrashAndRecoverAsync(killed, cancellation), cancellation);
@@ -46,7 +46,7 @@ internal static class RecoveryBench
         }
 
         double flat = report.Rows[^1].Redoubt / Math.Max(1, report.Rows[0].Redoubt);
-        report.Notes.Add($"Redoubt with {LogSizes[^1] >> 20} MiB takes {flat:0.00} times what it takes with {LogSizes[0] >> 20} MiB.");
+        report.Notes.Add($"Redoubt with {sizes[^1] >> 20} MiB takes {flat:0.00} times what it takes with {sizes[0] >> 20} MiB.");
         return report;
     }
 

@@ -46,10 +46,10 @@ internal static class TrafficBench
         double sent = after.LogBytesSent - before.LogBytesSent, received = after.PageBytesReceived - before.PageBytesReceived;
         double stockBytes = (double)(wal + pages) / transactions;
         string peer = $"stock {options.Postgres}: log with full pages + data pages";
-        report.Add("one copy", "bytes/transaction", sent / options.Copies / done, stockBytes, peer);
-        report.Add($"all {options.Copies} copies", "bytes/transaction", sent / done, stockBytes, peer);
-        report.Add("log only, one copy", "bytes/transaction", sent / options.Copies / done, (double)wal / transactions, $"stock {options.Postgres}: log with full pages");
-        report.Add("pages read back", "bytes/transaction", received / done);
+        report.Add("one copy", "B/tx", sent / options.Copies / done, stockBytes, peer);
+        report.Add($"all {options.Copies} copies", "B/tx", sent / done, stockBytes, peer);
+        report.Add("log only, one copy", "B/tx", sent / options.Copies / done, (double)wal / transactions, $"stock {options.Postgres}: log with full pages");
+        report.Add("pages read back", "B/tx", received / done);
         report.Notes.Add($"One copy takes {1 - (sent / options.Copies / done / stockBytes):P1} less than the stock server's volume. Stock: {wal / transactions:N0} B log and {pages / transactions:N0} B pages a transaction.");
         return report;
     }

@@ -21,6 +21,7 @@ internal static class BenchCommand
         var postgres = new Option<int>("--postgres") { Description = "Major version of both sides.", DefaultValueFactory = _ => 17 };
         var copies = new Option<int>("--copies") { Description = "Copies: 6, 3 or 1.", DefaultValueFactory = _ => 6 };
         var groups = new Option<int>("--groups") { Description = "Protection groups.", DefaultValueFactory = _ => 1 };
+        var log = new Option<int>("--log") { Description = "MiB of log since the last checkpoint, at most.", DefaultValueFactory = _ => 1024 };
         var output = ClusterOptions.Output();
         var command = new Command(name, $"{does}\n\nExample: ./redoubt bench {example}") { scale, postgres, copies, groups, output };
         if (defaultSeconds > 0)
@@ -34,12 +35,17 @@ internal static class BenchCommand
             });
             command.Add(seconds);
         }
+        else
+        {
+            command.Add(log);
+        }
 
         command.SetAction(async (parsed, cancellation) =>
         {
             bool json = parsed.GetValue(output) == "json";
             var options = new BenchOptions(
                 defaultSeconds > 0 ? parsed.GetValue(seconds) : 0, parsed.GetValue(scale), parsed.GetValue(postgres), parsed.GetValue(copies), parsed.GetValue(groups),
+                defaultSeconds > 0 ? 0 : parsed.GetValue(log),
                 line => (json ? Console.Error : Console.Out).WriteLine(line));
             (await run(options, cancellation)).Print(json);
             return 0;
