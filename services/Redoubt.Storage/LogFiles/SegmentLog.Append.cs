@@ -204,9 +204,15 @@ internal sealed partial class SegmentLog
                 next++;
             }
 
+            using var activity = StorageTracing.Source.StartActivity("storage.append");
+            activity?.SetTag("bytes", length);
             RandomAccess.Write(file.Handle, _staging.AsSpan(0, length), begin);
             long began = Stopwatch.GetTimestamp();
-            NativeIo.DataSync(file.Handle);
+            using (StorageTracing.Source.StartActivity("storage.fsync"))
+            {
+                NativeIo.DataSync(file.Handle);
+            }
+
             _metrics.Synced(Stopwatch.GetElapsedTime(began), length);
             file.End = file.SyncedTo = begin + length;
         }
