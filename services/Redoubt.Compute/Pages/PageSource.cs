@@ -20,7 +20,7 @@ public sealed class PageSource(VolumeWriter writer, int timeoutMs, PageMetrics m
 
     private readonly SegmentLatency[][] _latencies = [.. writer.Streams.Select(g => g.Select(_ => new SegmentLatency()).ToArray())];
 
-    /// <summary>Reads pages of one group at the current VDL.</summary>
+    /// <summary>Reads pages of one group that nobody touched since the bootstrap, at <see cref="VolumeWriter.PageReadPoint"/>.</summary>
     /// <param name="group">The group that holds them all.</param>
     /// <param name="keys">Their keys, <see cref="PageKey.Write"/> after <see cref="PageKey.Write"/>.</param>
     /// <param name="count">How many.</param>
@@ -32,8 +32,8 @@ public sealed class PageSource(VolumeWriter writer, int timeoutMs, PageMetrics m
         string last = "no segment is connected";
         while (true)
         {
-            var (readPoint, completeAt) = writer.ReadPoint(group);
-            var candidates = Candidates(group, completeAt);
+            ulong readPoint = writer.PageReadPoint(group);
+            var candidates = Candidates(group, readPoint);
             if (candidates.Count > 0)
             {
                 var request = new GetPagesRequest
@@ -41,7 +41,7 @@ public sealed class PageSource(VolumeWriter writer, int timeoutMs, PageMetrics m
                     Segment = candidates[0].Segment.Id,
                     Epoch = writer.Volume.Epoch,
                     ReadPoint = readPoint,
-                    CompleteAt = completeAt,
+                    CompleteAt = readPoint,
                     Keys = keys,
                 };
                 var (pages, error) = await AskAsync(candidates, request, count, cancellationToken).ConfigureAwait(false);
@@ -63,21 +63,21 @@ public sealed class PageSource(VolumeWriter writer, int timeoutMs, PageMetrics m
         }
     }
 
-    /// <summary>Segments that can serve, best first.</summary>
-    private List<(GrpcSegment Segment, SegmentLatency Latency)> Candidates(int group, ulong completeAt)
+    /// <summary>Segments that can serve, best first; those that must apply log before they can come last.</summary>
+    private List<(GrpcSegment Segment, SegmentLatency Latency)> Candidates(int group, ulong readPoint)
     {
-        var found = new List<(GrpcSegment Segment, SegmentLatency Latency)>(writer.Streams[group].Count);
+        var found = new List<(GrpcSegment Segment, SegmentLatency Latency, bool MustApply)>(writer.Streams[group].Count);
         for (int copy = 0; copy < writer.Streams[group].Count; copy++)
         {
             var stream = writer.Streams[group][copy];
-            if (stream.IsConnected && writer.Scl(group, copy) >= completeAt)
+            if (stream.IsConnected && writer.Scl(group, copy) >= readPoint)
             {
-                found.Add((stream.Segment, _latencies[group][copy]));
+                found.Add((stream.Segment, _latencies[group][copy], stream.Applied < readPoint));
             }
         }
 
-        found.Sort(static (a, b) => a.Latency.Score.CompareTo(b.Latency.Score));
-        return found;
+        found.Sort(static (a, b) => a.MustApply != b.MustApply ? a.MustApply.CompareTo(b.MustApply) : a.Latency.Score.CompareTo(b.Latency.Score));
+        return found.ConvertAll(static f => (f.Segment, f.Latency));
     }
 
     private async Task<(ByteString? Pages, string Error)> AskAsync(

@@ -23,6 +23,7 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
 
     private const UnixFileMode PrivateFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const int FilesAtOnce = 8;
     private const uint ReplicationStateMagic = 0x1257DADE; // origin.c
 
     private readonly HashSet<string> _folders = [];
@@ -95,17 +96,7 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
             }
         }
 
-        foreach (var ((rel, fork), blocks) in data.Forks)
-        {
-            if (fork >= Fork.SlruXact)
-            {
-                MakeSlru(fork, blocks);
-            }
-            else if (fork == Fork.Init || !data.Forks.ContainsKey((rel, Fork.Init)))
-            {
-                MakeFork(rel, fork, blocks);
-            }
-        }
+        MakeSparseFiles(data);
 
         foreach (var (rel, pages) in initPages)
         {
@@ -154,11 +145,34 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
         NativeFile.ChangeOwner(full, owner);
     }
 
+    /// <summary>Several at once: making a file waits for the file system's journal, which storage next door keeps busy.</summary>
+    private void MakeSparseFiles(BootstrapData data)
+    {
+        var forks = data.Forks.Where(f => f.Key.Fork is >= Fork.SlruXact or Fork.Init || !data.Forks.ContainsKey((f.Key.Rel, Fork.Init))).ToArray();
+        foreach (var ((rel, fork), _) in forks)
+        {
+            if (fork < Fork.SlruXact)
+            {
+                MakeFolder(Path.Combine(root, DataPath.DatabaseFolder(version, rel.SpcOid, rel.DbOid)));
+            }
+        }
+
+        Parallel.ForEach(forks, new ParallelOptions { MaxDegreeOfParallelism = FilesAtOnce }, fork =>
+        {
+            if (fork.Key.Fork >= Fork.SlruXact)
+            {
+                MakeSlru(fork.Key.Fork, fork.Value);
+            }
+            else
+            {
+                MakeFork(fork.Key.Rel, fork.Key.Fork, fork.Value);
+            }
+        });
+    }
+
     private void MakeFork(in RelFileLocator rel, Fork fork, uint blocks)
     {
-        string path = DataPath.RelationFile(version, rel, fork);
-        string full = Path.Combine(root, path);
-        MakeFolder(Path.GetDirectoryName(full)!);
+        string full = Path.Combine(root, DataPath.RelationFile(version, rel, fork));
         for (uint segment = 0; ; segment++)
         {
             uint left = blocks - (segment * DataPath.SegmentBlocks);

@@ -159,6 +159,7 @@ internal sealed class PrimaryLife(
             new PageCache((int)((long)options.CacheSizeMb << 20 >> 13)),
             _router,
             metrics.Pages);
+        _writer!.FixReadFloor();
         var reader = new BootstrapReader(_writer!, fetcher, logger);
         var reading = reader.ReadAsync(stop);
         _directory.Recreate();

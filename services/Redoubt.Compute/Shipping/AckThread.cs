@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Redoubt.Compute.Shipping;
 
-/// <summary>One thread that waits for all segments' acknowledgements at once (poll(2)), and for room in sockets that were full. What several segments
-/// say at the same time costs one wake-up.</summary>
+/// <summary>One thread that waits for all segments' acknowledgements at once (poll(2)), and for room in sockets that were full, and sends heartbeats.
+/// What several segments say at the same time costs one wake-up.</summary>
 internal sealed partial class AckThread : IDisposable
 {
     private const short Readable = 1;
@@ -12,12 +12,16 @@ internal sealed partial class AckThread : IDisposable
     private const int SilenceMs = 6_000;
 
     private readonly SegmentStream[] _streams;
+    private readonly Func<int> _beat;
     private readonly Thread _thread;
     private volatile bool _stopping;
 
-    public AckThread(SegmentStream[] streams)
+    /// <param name="streams">All streams of a writer.</param>
+    /// <param name="beat">Sends heartbeats that are due; returns in how many milliseconds the next may be.</param>
+    public AckThread(SegmentStream[] streams, Func<int> beat)
     {
         _streams = streams;
+        _beat = beat;
         _thread = new Thread(Run) { Name = "acks", IsBackground = true };
         _thread.Start();
     }
@@ -35,6 +39,7 @@ internal sealed partial class AckThread : IDisposable
     {
         var polled = new PollFd[_streams.Length];
         var which = new SegmentStream[_streams.Length];
+        int patience = 0;
         while (!_stopping)
         {
             int count = 0;
@@ -53,7 +58,7 @@ internal sealed partial class AckThread : IDisposable
             }
 
             // A socket that fills up while this thread waits is noticed at the next turn.
-            int ready = Poll(polled, (ulong)count, all ? 50 : NewStreamsAfterMs);
+            int ready = Poll(polled, (ulong)count, all ? patience : Math.Min(patience, NewStreamsAfterMs));
             for (int i = 0; i < count && ready > 0; i++)
             {
                 if (polled[i].Returned == 0)
@@ -72,6 +77,7 @@ internal sealed partial class AckThread : IDisposable
                 }
             }
 
+            patience = _beat();
             long now = Environment.TickCount64;
             for (int i = 0; i < count; i++)
             {

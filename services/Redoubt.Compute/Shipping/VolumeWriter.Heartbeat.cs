@@ -8,11 +8,11 @@ public sealed partial class VolumeWriter
 {
     private const int BeatMs = 20;
     private const int IdleBeatMs = 1000;
+    private const int IdlePollMs = 50;
     private const int HorizonStepMs = 5_000;
     private const int HorizonAgeMs = 60_000;
 
-    private readonly Queue<(long At, ulong Vdl)> _horizons = new();
-    private Timer? _heartbeat;
+    private readonly Queue<(long At, ulong Lsn)> _horizons = new();
     private TaskCompletionSource _streamsChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _heartbeatVdl;
     private long _heartbeatAt;
@@ -39,19 +39,25 @@ public sealed partial class VolumeWriter
         }
     }
 
-    private void StartHeartbeat() => _heartbeat = new Timer(_ => Beat(), null, BeatMs, BeatMs);
-
     /// <summary>Tells idle streams how far the VDL has come, so that segments apply; once a second in any case, to hear what they have applied.</summary>
-    private void Beat()
+    /// <returns>In how many milliseconds to call again.</returns>
+    internal int Beat()
     {
         long now = Environment.TickCount64;
+        for (int g = 0; g < _groups.Length; g++)
+        {
+            PageReadPoint(g); // moves it on, so that the horizon follows even when no page is read
+        }
+
         var beats = new Shipment?[_groups.Length];
         lock (_gate)
         {
             MoveHorizonLocked(now);
-            if (_quorum.Vdl == _heartbeatVdl && now - _heartbeatAt < IdleBeatMs)
+            long sinceBeat = now - _heartbeatAt;
+            bool moved = _quorum.Vdl != _heartbeatVdl;
+            if (sinceBeat < (moved ? BeatMs : IdleBeatMs))
             {
-                return;
+                return moved ? (int)(BeatMs - sinceBeat) : IdlePollMs;
             }
 
             _heartbeatVdl = _quorum.Vdl;
@@ -73,19 +79,33 @@ public sealed partial class VolumeWriter
 
             beats[g]!.Release();
         }
+
+        return BeatMs;
     }
 
-    /// <summary>Page requests read at the VDL of their moment and give up long before a minute: what the VDL was a minute ago nobody needs any more.</summary>
+    /// <summary>Page requests give up long before a minute: what the lowest read point was a minute ago nobody needs any more.</summary>
     private void MoveHorizonLocked(long now)
     {
         if (_horizons.Count == 0 || now - _horizons.Last().At > HorizonStepMs)
         {
-            _horizons.Enqueue((now, _quorum.Vdl));
+            _horizons.Enqueue((now, LowestReadPointLocked()));
         }
 
         while (_horizons.Count > 0 && now - _horizons.Peek().At > HorizonAgeMs)
         {
-            _gcHorizon = _horizons.Dequeue().Vdl;
+            _gcHorizon = _horizons.Dequeue().Lsn;
         }
+    }
+
+    private ulong LowestReadPointLocked()
+    {
+        ulong lowest = _quorum.Vdl;
+        for (int g = 0; g < _pagePoints.Length; g++)
+        {
+            // A group that has applied all it has reads as of the VDL, however long ago its last entry was.
+            lowest = _pagePoints[g] < _quorum.GroupVdl(g) ? Math.Min(lowest, _pagePoints[g]) : lowest;
+        }
+
+        return lowest;
     }
 }

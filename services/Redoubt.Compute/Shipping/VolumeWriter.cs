@@ -24,6 +24,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     private readonly GroupLog[] _groups;
     private readonly SegmentStream[][] _streams;
     private readonly long[] _quorumSequence;
+    private readonly ulong[] _pagePoints;
     private readonly long _window;
     private readonly int _inFlight;
     private readonly ILogger _logger;
@@ -54,6 +55,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
         _logger = logger;
         _quorum = new QuorumTracker(shape, volume.End.Vdl, volume.End.GroupEnds);
         _quorumSequence = new long[shape.Groups];
+        _pagePoints = new ulong[shape.Groups];
         _groups = [.. Enumerable.Range(0, shape.Groups).Select(g => new GroupLog(volume.Epoch, volume.End.GroupEnds[g]))];
         _streams = [.. Enumerable.Range(0, shape.Groups).Select(g => segments.Where(s => s.Group == g).OrderBy(s => s.Copy)
             .Select(s => new SegmentStream(this, _groups[g], s, logger)).ToArray())];
@@ -106,6 +108,38 @@ public sealed partial class VolumeWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// The read point for a page that nobody touched since the bootstrap: every LSN from the bootstrap's to the VDL shows the same page, so this is what
+    /// a write quorum has applied already. Never goes back, never before <see cref="FixReadFloor"/>. It is the end of an entry of the group.
+    /// </summary>
+    public ulong PageReadPoint(int group)
+    {
+        Span<ulong> applied = stackalloc ulong[_shape.Copies];
+        for (int copy = 0; copy < applied.Length; copy++)
+        {
+            applied[copy] = _streams[group][copy].Applied;
+        }
+
+        ulong quorum = _shape.QuorumPosition(applied);
+        lock (_gate)
+        {
+            ulong point = Math.Min(quorum, _quorum.GroupVdl(group));
+            return _pagePoints[group] = Math.Max(point, _pagePoints[group]);
+        }
+    }
+
+    /// <summary>The bootstrap reads at the present VDL: no page may be read before it from now on.</summary>
+    public void FixReadFloor()
+    {
+        lock (_gate)
+        {
+            for (int g = 0; g < _pagePoints.Length; g++)
+            {
+                _pagePoints[g] = _quorum.GroupVdl(g);
+            }
+        }
+    }
+
     /// <summary>A copy's SCL, as last heard.</summary>
     public ulong Scl(int group, int copy)
     {
@@ -119,8 +153,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     public void Start()
     {
         _tasks = [.. _streams.SelectMany(s => s).Select(s => Task.Run(() => s.RunAsync(_stop.Token)))];
-        _acks = new AckThread([.. _streams.SelectMany(s => s)]);
-        StartHeartbeat();
+        _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat);
     }
 
     /// <summary>Takes the next entry. Nothing need be sent before <see cref="Ship"/>.</summary>
@@ -249,11 +282,6 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     {
         VdlMoved = null;
         Fenced = null;
-        if (_heartbeat is not null)
-        {
-            await _heartbeat.DisposeAsync().ConfigureAwait(false);
-        }
-
         await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tasks).ConfigureAwait(false);
         _acks?.Dispose();
