@@ -94,7 +94,7 @@ internal static class StatusPlan
     {
         { Pod: null } => draft.WasOpened ? "missing" : "starting",
         { Report: { UnreachableSince: not null, Storage: not null } } when copy.Pod!.IsReady() => "unreachable",
-        { IsReady: false } => "starting",
+        { IsReady: false } => segment?.State == "failed" ? "failed" : "starting",
         _ when segment is { State: "complete" } && copy.Lagging.Contains(segment.Group) => "behind",
         _ => segment?.State ?? draft.Remembered(copy, group) ?? "starting",
     };

@@ -105,6 +105,10 @@ internal static class StoragePlan
         {
             draft.Problems.Add(new Problem(found.Reason, found.Message));
         }
+        else if (copy.Answers && copy.Report!.Storage!.Segments.FirstOrDefault(s => s.State == "failed") is { } failed)
+        {
+            draft.Problems.Add(new Problem("SegmentFailed", $"{copy.Name} group {failed.Group} has failed: {failed.Message}"));
+        }
     }
 
     private static bool OthersComplete(PlanDraft draft, CopyState copy) =>
