@@ -91,7 +91,9 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
         if (!process.HasExited)
         {
             process.Kill();
-            process.WaitForExit();
+
+            // With a limit it waits for the process alone: without, for the end of its output too, which PostgreSQL's processes hold while they die.
+            process.WaitForExit(TimeSpan.FromMinutes(1));
         }
     }
 

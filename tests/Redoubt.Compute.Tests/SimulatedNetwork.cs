@@ -26,5 +26,12 @@ internal sealed class SimulatedNetwork
     /// <summary>Probability that a message is lost.</summary>
     public double Loss { get; set; }
 
-    public bool Loses() => Random.NextDouble() < Loss;
+    /// <summary>Segments are asked in parallel, and <see cref="System.Random"/> is not made for that.</summary>
+    public bool Loses()
+    {
+        lock (Random)
+        {
+            return Random.NextDouble() < Loss;
+        }
+    }
 }

@@ -37,7 +37,7 @@ public class VolumeRecoverySimulation
             SendAway(network, random.Next(shape.Copies - shape.WriteQuorum + 1));
             network.Loss = 0;
             var opener = new VolumeOpener(shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System);
-            var volume = await opener.OpenAsync(TestContext.Current.CancellationToken);
+            var volume = await opener.OpenAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             Assert.True(previous is null || volume.Epoch > previous.Epoch, $"seed {seed}");
             ulong last = acknowledged.Count == 0 ? 0 : acknowledged[^1].End;
             Assert.True(volume.End.Vdl >= last, $"seed {seed}, life {life}: acknowledged up to {new Lsn(last)}, recovered {new Lsn(volume.End.Vdl)}");
@@ -60,10 +60,10 @@ public class VolumeRecoverySimulation
         var events = new Silent();
         var opener = new VolumeOpener(network.Shape, PgVersion.Pg17, network.Segments, events, TimeProvider.System);
         var opening = opener.OpenAsync(TestContext.Current.CancellationToken);
-        await events.Waiting.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await events.Waiting.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.False(opening.IsCompleted);
         SendAway(network, 2);
-        var volume = await opening.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        var volume = await opening.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.True(volume.IsNew);
     }
 
@@ -75,7 +75,7 @@ public class VolumeRecoverySimulation
             var network = new SimulatedNetwork(VolumeShape.ForCopies(6), seed);
             var openers = Enumerable.Range(0, 2).Select(_ =>
                 new VolumeOpener(network.Shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System).OpenAsync(TestContext.Current.CancellationToken));
-            var volumes = await Task.WhenAll(openers).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+            var volumes = await Task.WhenAll(openers).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             ulong winner = volumes.Max(v => v.Epoch);
             Assert.NotEqual(volumes[0].Epoch, volumes[1].Epoch);
             Assert.True(network.Segments.Count(s => s.Epoch == winner) >= network.Shape.WriteQuorum, $"seed {seed}");
