@@ -86,7 +86,10 @@ internal sealed class SimulatedSegment(SimulatedNetwork network, int copy, int g
     public async Task<IReadOnlyList<LogPosition>> FetchPositionsAsync(ulong epoch, ulong from, CancellationToken cancellationToken)
     {
         await Call(State);
-        return [.. _log.Select(e => e.Position).Where(p => p.PrevEnd >= from).OrderBy(p => p.End)];
+        lock (network)
+        {
+            return [.. _log.Select(e => e.Position).Where(p => p.PrevEnd >= from).OrderBy(p => p.End)];
+        }
     }
 
     /// <summary>The foreground: an entry of a writer. Null: lost on the way, or refused.</summary>
