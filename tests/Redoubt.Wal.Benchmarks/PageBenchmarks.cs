@@ -1,9 +1,9 @@
 using BenchmarkDotNet.Attributes;
-using Redoubt.Wal;
 
-namespace Redoubt.Benchmarks;
+namespace Redoubt.Wal.Benchmarks;
 
 /// <summary>What is done per page.</summary>
+[InProcess]
 [MemoryDiagnoser]
 public class PageBenchmarks
 {
