@@ -51,6 +51,9 @@ public sealed record StorageOptions
     /// <summary>Rate of the background scrub (bytes per second).</summary>
     public long ScrubBytesPerSecond { get; init; } = 4L << 20;
 
+    /// <summary>Rate at which free space of heap pages is found out in the background (pages per second); 0: only when it is asked for.</summary>
+    public int FreeSpacePagesPerSecond { get; init; } = 1_000;
+
     /// <summary>Rate of a bulk rebuild (bytes per second); 0: as fast as it goes.</summary>
     public long RebuildBytesPerSecond { get; init; } = 128L << 20;
 
@@ -129,6 +132,7 @@ public sealed record StorageOptions
             LogRetentionBytes = (long)Number("REDOUBT_LOG_RETENTION_MB", 1024, 0, int.MaxValue) << 20,
             LogFileBytes = Number("REDOUBT_LOG_FILE_MB", 16, 1, 1024) << 20,
             BlockCacheBytes = (long)Number("REDOUBT_PAGE_CACHE_MB", 48, 1, 1 << 20) << 20,
+            FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 1_000, 0, 1 << 20),
             ScrubBytesPerSecond = (long)Number("REDOUBT_SCRUB_MB_PER_S", 4, 0, 1 << 20) << 20,
             Drills = Optional("REDOUBT_DRILLS") == "1",
             JsonLogs = string.Equals(Optional("REDOUBT_LOG_FORMAT"), "json", StringComparison.OrdinalIgnoreCase),

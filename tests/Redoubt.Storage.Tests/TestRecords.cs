@@ -47,6 +47,30 @@ internal static class TestRecords
         return Seal(record, xid: 0, rmgr: 2, info: 0x20);
     }
 
+    /// <summary><c>XLOG_HEAP_INSERT</c> of a tuple of so many bytes (at least 24) as an item of a heap page; item 1 begins the page.</summary>
+    public static byte[] HeapInsert(in PageKey key, ushort item, int length)
+    {
+        // xl_heap_header (t_hoff 24), then what follows the tuple's fixed header.
+        var data = new byte[5 + length - 23];
+        data[4] = 24;
+        byte[] main = [(byte)item, (byte)(item >> 8), 0];
+        return OfBlock(key, data, main, rmgr: 10, info: (byte)(item == 1 ? 0x80 : 0x00), flags: (byte)(item == 1 ? 0x60 : 0x20));
+    }
+
+    /// <summary><c>XLOG_HEAP2_PRUNE_VACUUM_SCAN</c> that leaves items unused.</summary>
+    public static byte[] HeapPrune(in PageKey key, params ushort[] unused)
+    {
+        byte[] data = [.. new[] { (ushort)unused.Length }.Concat(unused).SelectMany(BitConverter.GetBytes)];
+        return OfBlock(key, data, main: [1, 0x84], rmgr: 9, info: 0x20, flags: 0x20);
+    }
+
+    /// <summary><c>XLOG_DBASE_CREATE_FILE_COPY</c> inside the default tablespace.</summary>
+    public static byte[] CopyDatabase(uint database, uint source)
+    {
+        byte[] record = [.. new byte[WalRecord.HeaderLength], 0xFF, 16, .. new uint[] { database, 1663, source, 1663 }.SelectMany(BitConverter.GetBytes)];
+        return Seal(record, xid: 0, rmgr: 4, info: 0x00);
+    }
+
     /// <summary>A page of one byte value, with a page header that redo accepts.</summary>
     public static byte[] Page(byte fill)
     {
@@ -58,6 +82,17 @@ internal static class TestRecords
         BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(16), PageRedo.PageSize); // pd_special
         BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(18), PageRedo.PageSize | 4); // pd_pagesize_version
         return page;
+    }
+
+    private static byte[] OfBlock(in PageKey key, byte[] data, byte[] main, byte rmgr, byte info, byte flags)
+    {
+        uint[] name = [key.Rel.SpcOid, key.Rel.DbOid, key.Rel.RelNumber, key.Block];
+        byte[] record =
+        [
+            .. new byte[WalRecord.HeaderLength], 0, (byte)((byte)key.Fork | flags), .. BitConverter.GetBytes((ushort)data.Length),
+            .. name.SelectMany(BitConverter.GetBytes), 0xFF, (byte)main.Length, .. data, .. main,
+        ];
+        return Seal(record, xid: 1000, rmgr, info);
     }
 
     private static byte[] Seal(byte[] record, uint xid, byte rmgr, byte info)

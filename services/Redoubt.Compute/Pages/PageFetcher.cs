@@ -5,7 +5,7 @@ using Redoubt.Wal;
 namespace Redoubt.Compute.Pages;
 
 /// <summary>Answers requests for runs of pages: from the prefetch cache, from a fetch that is under way, or from storage, one call per group.</summary>
-public sealed class PageFetcher(PageSource source, PageCache cache, GroupRouter router, PageMetrics metrics)
+public sealed class PageFetcher(PageSource source, FreeSpaceSource freeSpace, PageCache cache, GroupRouter router, PageMetrics metrics)
 {
     private const int MostPrefetches = 8;
     private readonly SemaphoreSlim _prefetches = new(MostPrefetches);
@@ -40,12 +40,17 @@ public sealed class PageFetcher(PageSource source, PageCache cache, GroupRouter 
                 pages.Span.Slice(at, PageRedo.PageSize).CopyTo(destination.Span[(i * PageRedo.PageSize)..]);
             }
         }
+
+        for (int i = 0; i < count && first.Fork == Fork.FreeSpaceMap; i++)
+        {
+            await freeSpace.CompleteAsync(At(first, i), destination.Slice(i * PageRedo.PageSize, PageRedo.PageSize), cancellationToken).ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Fetches pages into the cache, unless too many such fetches run already.</summary>
+    /// <summary>Fetches pages into the cache, unless too many such fetches run already. Free-space maps are made when they are asked for.</summary>
     public async Task PrefetchAsync(PageKey first, int count, CancellationToken cancellationToken)
     {
-        if (!await _prefetches.WaitAsync(0, cancellationToken).ConfigureAwait(false))
+        if (first.Fork == Fork.FreeSpaceMap || !await _prefetches.WaitAsync(0, cancellationToken).ConfigureAwait(false))
         {
             return;
         }

@@ -1,167 +1,33 @@
 using Google.Protobuf;
-using Grpc.Core;
-using Redoubt.Compute.Shipping;
-using Redoubt.Compute.Volume;
 using Redoubt.Protocol.V1;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Pages;
 
-/// <summary>
-/// Gets pages from storage: asks one segment that is complete for the read point, the one that has been quickest; a second one when the first is
-/// slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
-/// </summary>
-public sealed class PageSource(VolumeWriter writer, int timeoutMs, PageMetrics metrics)
+/// <summary>Gets pages of one group that nobody touched since the bootstrap.</summary>
+public sealed class PageSource(SegmentReads reads)
 {
-    private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LongestHedge = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan ShortestHedge = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
-
-    private readonly SegmentLatency[][] _latencies = [.. writer.Streams.Select(g => g.Select(_ => new SegmentLatency()).ToArray())];
-
-    /// <summary>Reads pages of one group that nobody touched since the bootstrap, at <see cref="VolumeWriter.PageReadPoint"/>.</summary>
+    /// <summary>Reads pages.</summary>
     /// <param name="group">The group that holds them all.</param>
     /// <param name="keys">Their keys, <see cref="PageKey.Write"/> after <see cref="PageKey.Write"/>.</param>
     /// <param name="count">How many.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <returns>count × 8192 bytes; zeros for a page without a version.</returns>
     /// <exception cref="PageUnavailableException">Nobody could serve them in time.</exception>
-    public async Task<ByteString> GetAsync(int group, ByteString keys, int count, CancellationToken cancellationToken)
-    {
-        long deadline = Environment.TickCount64 + timeoutMs;
-        string last = "no segment is connected";
-        while (true)
+    public Task<ByteString> GetAsync(int group, ByteString keys, int count, CancellationToken cancellationToken) =>
+        reads.GetAsync(group, $"{count} page(s)", async (segment, readPoint, token) =>
         {
-            ulong readPoint = writer.PageReadPoint(group);
-            var candidates = Candidates(group, readPoint);
-            if (candidates.Count > 0)
+            var request = new GetPagesRequest
             {
-                var request = new GetPagesRequest
-                {
-                    Segment = candidates[0].Segment.Id,
-                    Epoch = writer.Volume.Epoch,
-                    ReadPoint = readPoint,
-                    CompleteAt = readPoint,
-                    Keys = keys,
-                };
-                var (pages, error) = await AskAsync(candidates, request, count, cancellationToken).ConfigureAwait(false);
-                if (pages is not null)
-                {
-                    return pages;
-                }
-
-                last = error;
-            }
-
-            if (Environment.TickCount64 >= deadline)
-            {
-                throw new PageUnavailableException($"group {group}: no segment served {count} page(s) at {new Lsn(readPoint)} within {timeoutMs} ms: {last}");
-            }
-
-            metrics.Retries.Inc();
-            await Task.Delay(RetryDelay, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Segments that can serve, best first; those that must apply log before they can come last.</summary>
-    private List<(GrpcSegment Segment, SegmentLatency Latency)> Candidates(int group, ulong readPoint)
-    {
-        var found = new List<(GrpcSegment Segment, SegmentLatency Latency, bool MustApply)>(writer.Streams[group].Count);
-        for (int copy = 0; copy < writer.Streams[group].Count; copy++)
-        {
-            var stream = writer.Streams[group][copy];
-            if (stream.IsConnected && writer.Scl(group, copy) >= readPoint)
-            {
-                found.Add((stream.Segment, _latencies[group][copy], stream.Applied < readPoint));
-            }
-        }
-
-        found.Sort(static (a, b) => a.MustApply != b.MustApply ? a.MustApply.CompareTo(b.MustApply) : a.Latency.Score.CompareTo(b.Latency.Score));
-        return found.ConvertAll(static f => (f.Segment, f.Latency));
-    }
-
-    private async Task<(ByteString? Pages, string Error)> AskAsync(
-        List<(GrpcSegment Segment, SegmentLatency Latency)> candidates, GetPagesRequest request, int count, CancellationToken cancellationToken)
-    {
-        using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        attempt.CancelAfter(AttemptTimeout);
-        var calls = new List<Task<ByteString>>(2);
-        string error = string.Empty;
-        int next = 0;
-        try
-        {
-            while (true)
-            {
-                if (calls.Count == 0)
-                {
-                    if (next == candidates.Count)
-                    {
-                        return (null, error);
-                    }
-
-                    calls.Add(AskOneAsync(candidates[next++], request, count, attempt.Token));
-                }
-
-                Task<ByteString> done;
-                if (calls.Count == 1 && next < candidates.Count)
-                {
-                    var patience = TimeSpan.FromMilliseconds(candidates[next - 1].Latency.Milliseconds * 4);
-                    patience = patience < ShortestHedge ? ShortestHedge : patience > LongestHedge ? LongestHedge : patience;
-                    using var enough = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token);
-                    var pause = Task.Delay(patience, enough.Token);
-                    if (await Task.WhenAny(calls[0], pause).ConfigureAwait(false) == pause && !attempt.IsCancellationRequested)
-                    {
-                        metrics.Hedges.Inc();
-                        calls.Add(AskOneAsync(candidates[next++], request, count, attempt.Token));
-                    }
-
-                    await enough.CancelAsync().ConfigureAwait(false);
-                }
-
-                done = calls.Count == 1 ? calls[0] : await Task.WhenAny(calls).ConfigureAwait(false);
-                try
-                {
-                    return (await done.ConfigureAwait(false), error);
-                }
-                catch (Exception e) when (e is RpcException or PageUnavailableException or OperationCanceledException)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    error = e is RpcException rpc ? rpc.Status.Detail : e.Message;
-                    calls.Remove(done);
-                }
-            }
-        }
-        finally
-        {
-            await attempt.CancelAsync().ConfigureAwait(false);
-            foreach (var call in calls)
-            {
-                _ = call.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            }
-        }
-    }
-
-    private static async Task<ByteString> AskOneAsync(
-        (GrpcSegment Segment, SegmentLatency Latency) whom, GetPagesRequest request, int count, CancellationToken cancellationToken)
-    {
-        long began = whom.Latency.Begin();
-        bool answered = false;
-        try
-        {
-            var reply = await whom.Segment.Process.Client.GetPagesAsync(request, cancellationToken: cancellationToken).ConfigureAwait(false);
-            answered = true;
+                Segment = segment.Id,
+                Epoch = reads.Epoch,
+                ReadPoint = readPoint,
+                CompleteAt = readPoint,
+                Keys = keys,
+            };
+            var reply = await segment.Process.Client.GetPagesAsync(request, cancellationToken: token).ConfigureAwait(false);
             return reply.Pages.Length == count * PageRedo.PageSize
                 ? reply.Pages
-                : throw new PageUnavailableException($"{whom.Segment.Name} answered {reply.Pages.Length} bytes for {count} page(s)");
-        }
-        catch (RpcException) when (cancellationToken.IsCancellationRequested)
-        {
-            answered = true; // not its fault: another one was quicker
-            throw;
-        }
-        finally
-        {
-            whom.Latency.End(began, answered);
-        }
-    }
+                : throw new PageUnavailableException($"{segment.Name} answered {reply.Pages.Length} bytes for {count} page(s)");
+        }, cancellationToken);
 }

@@ -155,7 +155,8 @@ internal sealed class PrimaryLife(
         status.Set("recovering", "building the data directory");
         _files.Prepare();
         var fetcher = new PageFetcher(
-            new PageSource(_writer!, options.PageTimeoutMs, metrics.Pages),
+            new PageSource(new SegmentReads(_writer!, options.PageTimeoutMs, metrics.Pages)),
+            new FreeSpaceSource(new SegmentReads(_writer!, options.PageTimeoutMs, metrics.Pages), options.Shape.Groups),
             new PageCache((int)((long)options.CacheSizeMb << 20 >> 13)),
             _router,
             metrics.Pages);

@@ -47,6 +47,9 @@ internal sealed class SegmentGrpcService(SegmentHost host) : SegmentService.Segm
     public override Task<GetPagesReply> GetPages(GetPagesRequest request, ServerCallContext context) =>
         host.Find(request.Segment).GetPagesAsync(request, context.CancellationToken);
 
+    public override Task<GetFreeSpaceReply> GetFreeSpace(GetFreeSpaceRequest request, ServerCallContext context) =>
+        host.Find(request.Segment).GetFreeSpaceAsync(request, context.CancellationToken);
+
     public override async Task GetBootstrap(GetBootstrapRequest request, IServerStreamWriter<BootstrapChunk> stream, ServerCallContext context)
     {
         foreach (var chunk in await host.Find(request.Segment).BootstrapAsync(request, context.CancellationToken).ConfigureAwait(false))

@@ -162,6 +162,11 @@ internal sealed class SegmentHost : IDisposable
                     {
                         more |= segment.CoalesceSome(16) && !Segments.Any(s => s.IsApplyAwaited);
                     }
+
+                    if (!more)
+                    {
+                        more = segment.RefreshFreeSpaceSafely() && !Segments.Any(s => s.IsApplyAwaited);
+                    }
                 }
             }
         }

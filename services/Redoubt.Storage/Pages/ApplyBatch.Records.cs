@@ -134,6 +134,7 @@ internal sealed partial class ApplyBatch
             }
         }
 
+        CopyFreeSpace(dbOid, spcOid, sourceDbOid, sourceSpcOid);
         string from = DataPaths.DatabaseFolder(_version, sourceDbOid, sourceSpcOid) + "/";
         string to = DataPaths.DatabaseFolder(_version, dbOid, spcOid) + "/";
         ForEachFile(from, at, (path, contents) => Small(StoreKeys.SmallFile, StoreKeys.PathName(to + path[from.Length..]), contents.AsSpan(1)));

@@ -18,6 +18,7 @@ internal sealed partial class ApplyBatch : IDisposable
     private readonly PgVersion _version;
     private readonly WriteBatch _batch = new();
     private readonly Dictionary<(RelFileLocator Rel, byte Fork), uint?> _sizes = [];
+    private readonly Dictionary<HeapStripe, StaleBlocks> _marks = [];
     private readonly PageHeat _heat;
     private byte[] _value = new byte[16 << 10];
     private ControlState? _control;
@@ -95,7 +96,8 @@ internal sealed partial class ApplyBatch : IDisposable
     /// <summary>Writes rows without moving the applied LSN: after a crash they are written again, the same.</summary>
     private void WritePart()
     {
-        _store.Write(_batch);
+        _store.FreeSpace.Write(_batch, _marks);
+        _marks.Clear();
         _batch.Clear();
         _batchBytes = 0;
     }
@@ -127,6 +129,7 @@ internal sealed partial class ApplyBatch : IDisposable
                 && (ImplicitChange)change.Info is ImplicitChange.SlruZeroPage or ImplicitChange.Import);
         PutPage(key, first ? RowKind.FirstChange : RowKind.Change, written);
         _heat.Touch(key, first);
+        MarkSpace(change);
     }
 
     private void PutImage(in PageKey key, ReadOnlySpan<byte> page)

@@ -11,6 +11,8 @@ internal sealed class Collector
 
     private byte[] _cursor = [];
     private ulong _passHorizon;
+    private RelFileLocator _heap;
+    private uint _heapBlocks;
     private List<(byte[] Key, RelFileLocator Rel, byte Fork, uint Blocks, ulong Lsn)> _cuts = [];
 
     /// <summary>Looks at so many rows; removes what may go below <paramref name="horizon"/>.</summary>
@@ -57,6 +59,12 @@ internal sealed class Collector
                 continue;
             }
 
+            if (key[0] is StoreKeys.FreeSpace or StoreKeys.FreeSpaceStale)
+            {
+                removed += CollectFreeSpace(store, key, batch);
+                continue;
+            }
+
             prefix = key[0] == StoreKeys.Page ? StoreKeys.PagePrefix : key.Length - 8;
             group.Add(key.ToArray());
         }
@@ -79,6 +87,25 @@ internal sealed class Collector
 
     private long Collect(PageStore store, PgVersion version, List<byte[]> rows, WriteBatch batch) =>
         rows[0][0] == StoreKeys.Page ? CollectPage(store, version, rows, batch) : CollectSmall(store, rows, batch);
+
+    /// <summary>Free space has no versions: it goes with its heap, and where a heap was cut off.</summary>
+    private long CollectFreeSpace(PageStore store, ReadOnlySpan<byte> key, WriteBatch batch)
+    {
+        var stripe = StoreKeys.ReadStripe(key);
+        if (stripe.Rel != _heap)
+        {
+            _heap = stripe.Rel;
+            _heapBlocks = store.ForkSize(stripe.Rel, (byte)Fork.Main, ulong.MaxValue) ?? 0;
+        }
+
+        if (stripe.First < _heapBlocks)
+        {
+            return 0;
+        }
+
+        batch.Delete(key.ToArray());
+        return 1;
+    }
 
     private long CollectSmall(PageStore store, List<byte[]> rows, WriteBatch batch)
     {

@@ -23,6 +23,7 @@ internal sealed class PageStore : IDisposable
     private PageStore(string folder, Cache cache, ulong writeBufferBytes)
     {
         Folder = folder;
+        FreeSpace = new FreeSpaceTable(this);
         _table = new BlockBasedTableOptions()
             .SetBlockCache(cache)
             .SetBlockSize(16 << 10)
@@ -54,6 +55,9 @@ internal sealed class PageStore : IDisposable
 
     /// <summary>Truncations and drops.</summary>
     public CutTable Cuts { get; } = new();
+
+    /// <summary>Room on heap pages.</summary>
+    public FreeSpaceTable FreeSpace { get; }
 
     /// <summary>LSN that a crash now would come back to, at least.</summary>
     public ulong FlushedApplied { get; private set; }

@@ -11,6 +11,7 @@ namespace Redoubt.Storage.Pages;
 /// <c>P</c> page key (17), LSN (8), ordinal in the record (2) → change or image. <c>F</c> relation (12), fork (1), LSN → blocks.
 /// <c>K</c> relation (12), fork (1, 255 = all), LSN → blocks: versions at or below that LSN of blocks from there on are gone; relation number 0 = whole database.
 /// <c>S</c> path, 0, LSN → small file. <c>B</c> database, space, LSN. <c>T</c> space, LSN → path. <c>X</c> full xid, LSN → prepared state.
+/// <c>A</c> relation (12), stripe (4) → <see cref="FreeSpaceRow"/>; <c>D</c> relation, stripe: that row is stale. Both without versions: free space is advice.
 /// <c>O</c> origin (2), LSN. <c>C</c> LSN → ControlState. <c>M</c> name → this store's own state.
 /// </remarks>
 internal static class StoreKeys
@@ -25,10 +26,13 @@ internal static class StoreKeys
     public const byte Origin = (byte)'O';
     public const byte Control = (byte)'C';
     public const byte Meta = (byte)'M';
+    public const byte FreeSpace = (byte)'A';
+    public const byte FreeSpaceStale = (byte)'D';
 
     public const int PageLength = 1 + PageKey.EncodedLength + 8 + 2;
     public const int PagePrefix = 1 + PageKey.EncodedLength;
     public const int ForkLength = 1 + 12 + 1 + 8;
+    public const int StripeLength = 1 + 12 + 4;
 
     /// <summary>Ordinal of an image made from all changes of that LSN.</summary>
     public const ushort AfterAll = ushort.MaxValue;
@@ -61,6 +65,22 @@ internal static class StoreKeys
             BinaryPrimitives.ReadUInt32BigEndian(key[9..])),
         key[13],
         BinaryPrimitives.ReadUInt64BigEndian(key[14..]));
+
+    public static void WriteStripe(Span<byte> to, byte kind, in HeapStripe stripe)
+    {
+        to[0] = kind;
+        BinaryPrimitives.WriteUInt32BigEndian(to[1..], stripe.Rel.SpcOid);
+        BinaryPrimitives.WriteUInt32BigEndian(to[5..], stripe.Rel.DbOid);
+        BinaryPrimitives.WriteUInt32BigEndian(to[9..], stripe.Rel.RelNumber);
+        BinaryPrimitives.WriteUInt32BigEndian(to[13..], stripe.Number);
+    }
+
+    public static HeapStripe ReadStripe(ReadOnlySpan<byte> key) => new(
+        new RelFileLocator(
+            BinaryPrimitives.ReadUInt32BigEndian(key[1..]),
+            BinaryPrimitives.ReadUInt32BigEndian(key[5..]),
+            BinaryPrimitives.ReadUInt32BigEndian(key[9..])),
+        BinaryPrimitives.ReadUInt32BigEndian(key[13..]));
 
     /// <summary>LSN in a page row's key.</summary>
     public static ulong PageLsn(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt64BigEndian(key[PagePrefix..]);

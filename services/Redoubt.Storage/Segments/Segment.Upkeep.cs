@@ -239,11 +239,8 @@ internal sealed partial class Segment
             store.Release();
         }
 
-        foreach (var key in bad.Distinct())
-        {
-            // Reading it the usual way reports it, and repairs it from a peer.
-            _ = RepairByReadingAsync(key);
-        }
+        // Reading them the usual way reports them, and repairs them from a peer.
+        Repair([.. bad.Distinct()]);
     }
 
     private async Task RepairByReadingAsync(PageKey key)

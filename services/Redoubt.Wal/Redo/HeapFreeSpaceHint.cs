@@ -24,8 +24,7 @@ internal static class HeapFreeSpaceHint
                 return freeBytes < Low;
             case RmgrId.Heap2 when op is HeapRecord.PruneOnAccess or HeapRecord.PruneVacuumScan or HeapRecord.PruneVacuumCleanup:
             {
-                const byte freed = HeapRecord.PruneHasRedirections | HeapRecord.PruneHasDeadItems | HeapRecord.PruneHasNowUnusedItems;
-                if (change.MainData.Length < 2 || (change.MainData[1] & freed) == 0)
+                if (!HeapRecord.Frees(change.MainData))
                 {
                     return false;
                 }

@@ -96,6 +96,10 @@ internal static class HeapRecord
         return bits;
     }
 
+    /// <summary>Whether a prune record (its <c>xl_heap_prune</c>) leaves line pointers redirected, dead or unused.</summary>
+    public static bool Frees(ReadOnlySpan<byte> mainData) =>
+        (At(mainData, 1) & (PruneHasRedirections | PruneHasDeadItems | PruneHasNowUnusedItems)) != 0;
+
     private static byte At(ReadOnlySpan<byte> mainData, int offset) => offset < mainData.Length ? mainData[offset] : (byte)0;
 
     public static ushort UInt16(ReadOnlySpan<byte> data, int offset) => BinaryPrimitives.ReadUInt16LittleEndian(data[offset..]);
