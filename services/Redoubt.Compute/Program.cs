@@ -25,8 +25,10 @@ ThreadPool.SetMinThreads(16, 16);
 var status = new AgentStatus();
 var metrics = new AgentMetrics(Metrics.DefaultRegistry, status);
 
-var builder = WebApplication.CreateSlimBuilder();
-builder.Logging.ClearProviders();
+// Nothing but what is named here: the usual builders read appsettings.json and watch the working directory, with all below it, for changes.
+var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+builder.WebHost.UseKestrelCore();
+builder.Services.AddRoutingCore();
 builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
 if (Environment.GetEnvironmentVariable("REDOUBT_LOG_FORMAT") == "json")
 {

@@ -39,8 +39,9 @@ public sealed class StorageServer : IAsyncDisposable
     /// <exception cref="IOException">A port is in use, or the disk fails.</exception>
     public static async Task<StorageServer> StartAsync(StorageOptions options, CancellationToken cancellation = default)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        // Nothing but what is named here: the usual builders read appsettings.json and watch the working directory, with all below it, for changes.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.UseKestrelCore();
         ConfigureLogging(builder.Logging, options);
         var metrics = new StorageMetrics();
         var drills = new DrillState();
