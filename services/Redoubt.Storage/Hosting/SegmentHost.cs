@@ -1,8 +1,8 @@
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.LogFiles;
 using Redoubt.Storage.Peers;
+using Redoubt.Storage.Rocks;
 using Redoubt.Storage.Segments;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Hosting;
 
@@ -13,6 +13,7 @@ internal sealed class SegmentHost : IDisposable
     private readonly StorageOptions _options;
     private readonly FileStream _lockFile;
     private readonly PeerSet _peers;
+    private readonly RocksCache _cache;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _work = new(0, 1);
     private readonly List<Task> _tasks = [];
@@ -26,17 +27,18 @@ internal sealed class SegmentHost : IDisposable
         Directory.CreateDirectory(options.DataDir);
         _lockFile = Lock(options.DataDir);
         _peers = new PeerSet(options, drills);
-        var cache = Cache.CreateLru((ulong)options.BlockCacheBytes);
+        _cache = new RocksCache(options.BlockCacheBytes);
         try
         {
             for (int group = 0; group < options.Shape.Groups; group++)
             {
-                Segments.Add(new Segment(options, group, cache, metrics, _peers, drills, Kick, logger));
+                Segments.Add(new Segment(options, group, _cache, metrics, _peers, drills, Kick, logger));
             }
         }
         catch
         {
             Segments.ForEach(s => s.Dispose());
+            _cache.Dispose();
             _peers.Dispose();
             _lockFile.Dispose();
             throw;
@@ -103,6 +105,7 @@ internal sealed class SegmentHost : IDisposable
         }
 
         Segments.ForEach(s => s.Dispose());
+        _cache.Dispose();
         _peers.Dispose();
         _lockFile.Dispose();
     }

@@ -167,7 +167,7 @@ internal sealed partial class ApplyBatch
             }
         });
 
-    private static List<PageKey> KeysOf(RocksDbSharp.Iterator scan, RelFileLocator rel, byte fork, uint blocks)
+    private static List<PageKey> KeysOf(Rocks.Iterator scan, RelFileLocator rel, byte fork, uint blocks)
     {
         var keys = new List<PageKey>();
         Span<byte> seek = stackalloc byte[StoreKeys.PageLength];

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Redoubt.Protocol;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Pages;
 

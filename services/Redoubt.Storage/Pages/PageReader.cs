@@ -1,5 +1,5 @@
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Pages;
 

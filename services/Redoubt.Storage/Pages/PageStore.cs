@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Pages;
 
@@ -11,44 +10,15 @@ namespace Redoubt.Storage.Pages;
 /// </summary>
 internal sealed class PageStore : IDisposable
 {
-    private static readonly WriteOptions NoLog = new WriteOptions().DisableWal(1);
     private readonly RocksDb _db;
     private int _users = 1;
     private Action? _closed;
-    private readonly ReadOptions _reads = new ReadOptions().SetTotalOrderSeek(true);
-    private readonly ReadOptions _scans = new ReadOptions().SetTotalOrderSeek(true).SetFillCache(false);
-    private readonly DbOptions _options;
-    private readonly BlockBasedTableOptions _table;
 
-    private PageStore(string folder, Cache cache, ulong writeBufferBytes)
+    private PageStore(string folder, RocksCache cache, long writeBufferBytes)
     {
         Folder = folder;
         FreeSpace = new FreeSpaceTable(this);
-        _table = new BlockBasedTableOptions()
-            .SetBlockCache(cache)
-            .SetBlockSize(16 << 10)
-            .SetCacheIndexAndFilterBlocks(true)
-            .SetPinL0FilterAndIndexBlocksInCache(true)
-            .SetFormatVersion(5);
-        _options = new DbOptions()
-            .SetCreateIfMissing(true)
-            .SetWriteBufferSize(writeBufferBytes)
-            .SetMaxWriteBufferNumber(2)
-            .SetBlockBasedTableFactory(_table)
-            .SetCompression(Compression.Lz4)
-            .SetMaxOpenFiles(128)
-            .SetMaxBackgroundCompactions(1)
-            .SetMaxBackgroundFlushes(1)
-            .SetLevelCompactionDynamicLevelBytes(true)
-            .SetTargetFileSizeBase(16 << 20)
-            .SetMaxBytesForLevelBase(64 << 20)
-            .SetBytesPerSync(1 << 20)
-            .SetStatsDumpPeriodSec(0)
-            .SkipStatsUpdateOnOpen(true)
-            .SetKeepLogFileNum(2)
-            .SetMaxLogFileSize(1 << 20)
-            .SetInfoLogLevel(InfoLogLevel.Warn);
-        _db = RocksDb.Open(_options, folder);
+        _db = new RocksDb(folder, cache, writeBufferBytes);
     }
 
     public string Folder { get; }
@@ -63,11 +33,11 @@ internal sealed class PageStore : IDisposable
     public ulong FlushedApplied { get; private set; }
 
     /// <summary>Bytes on disk.</summary>
-    public long Bytes => ulong.TryParse(_db.GetProperty("rocksdb.total-sst-files-size"), out ulong bytes) ? (long)bytes : 0;
+    public long Bytes => _db.GetNumber("rocksdb.total-sst-files-size") ?? 0;
 
     /// <summary>Opens or makes the store in a folder of its own.</summary>
     /// <exception cref="StoreCorruptException">RocksDB refuses it.</exception>
-    public static PageStore Open(string folder, Cache cache, ulong writeBufferBytes)
+    public static PageStore Open(string folder, RocksCache cache, long writeBufferBytes)
     {
         try
         {
@@ -85,25 +55,26 @@ internal sealed class PageStore : IDisposable
     /// <summary>The applied LSN as of the last write.</summary>
     public ulong ReadApplied() => Get(StoreKeys.Applied) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
 
-    public byte[]? Get(byte[] key) => _db.Get(key, null, _reads);
+    public byte[]? Get(byte[] key) => _db.Get(key);
 
-    public void Write(WriteBatch batch) => _db.Write(batch, NoLog);
+    public void Write(WriteBatch batch) => _db.Write(batch);
 
-    public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => _db.Put(key, value, null, NoLog);
+    public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => _db.Put(key, value);
 
     /// <summary>A consistent view; dispose it soon.</summary>
-    public Iterator NewIterator(bool scan = false) => _db.NewIterator(null, scan ? _scans : _reads);
+    public Iterator NewIterator(bool scan = false) => _db.NewIterator(fillCache: !scan);
 
     /// <summary>Throws when the iterator stopped for another reason than having reached the end.</summary>
     /// <exception cref="StoreCorruptException">A block fails its checksum, or cannot be read.</exception>
     public static void Check(Iterator iterator)
     {
-        Native.Instance.rocksdb_iter_get_error(iterator.Handle, out IntPtr error);
-        if (error != IntPtr.Zero)
+        try
         {
-            string message = Marshal.PtrToStringUTF8(error) ?? "unknown";
-            Native.Instance.rocksdb_free(error);
-            throw new StoreCorruptException("page store: " + message);
+            iterator.ThrowOnError();
+        }
+        catch (RocksDbException e)
+        {
+            throw new StoreCorruptException("page store: " + e.Message);
         }
     }
 
@@ -111,7 +82,7 @@ internal sealed class PageStore : IDisposable
     public void Flush()
     {
         ulong applied = ReadApplied();
-        _db.Flush(new FlushOptions().SetWaitForFlush(true));
+        _db.Flush();
         FlushedApplied = applied;
     }
 

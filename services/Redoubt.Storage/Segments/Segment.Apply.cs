@@ -1,8 +1,8 @@
 using Redoubt.Protocol;
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.Pages;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Segments;
 

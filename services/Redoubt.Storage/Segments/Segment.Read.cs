@@ -202,7 +202,7 @@ internal sealed partial class Segment
     }
 
     /// <summary>The first page with any version after a key.</summary>
-    private static PageKey? NextPage(RocksDbSharp.Iterator scan, PageKey? after)
+    private static PageKey? NextPage(Rocks.Iterator scan, PageKey? after)
     {
         Span<byte> seek = stackalloc byte[StoreKeys.PageLength + 1];
         if (after is { } key)

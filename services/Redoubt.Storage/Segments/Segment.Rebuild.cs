@@ -4,8 +4,8 @@ using Grpc.Core;
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.Pages;
 using Redoubt.Storage.Peers;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Segments;
 

@@ -55,7 +55,7 @@ internal sealed partial class Segment
                 return;
             }
             catch (Exception e) when (e is RpcException or IOException or ChainException or SegmentNotReadyException or LogFrameException
-                or StoreCorruptException or OperationCanceledException or ObjectDisposedException or RocksDbSharp.RocksDbException)
+                or StoreCorruptException or OperationCanceledException or ObjectDisposedException or Rocks.RocksDbException)
             {
                 _logger.BackgroundFailed(Group, e.Message);
             }

@@ -1,7 +1,7 @@
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.Pages;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Segments;
 

@@ -6,8 +6,8 @@ using Redoubt.Storage.Chain;
 using Redoubt.Storage.LogFiles;
 using Redoubt.Storage.Pages;
 using Redoubt.Storage.Peers;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Segments;
 
@@ -23,7 +23,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
     private readonly ILogger _logger;
     private readonly StorageMetrics.SegmentCounters _metrics;
     private readonly PeerSet _peers;
-    private readonly Cache _cache;
+    private readonly RocksCache _cache;
     private readonly string _folder;
     private readonly GroupRouter _router;
     private readonly PageHeat _heat;
@@ -52,7 +52,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
     /// <param name="logger">Log.</param>
     /// <exception cref="LogFormatException">The folder is another volume's, damaged, or of a newer format.</exception>
     /// <exception cref="ConfigurationException">The configured shape is not the volume's.</exception>
-    public Segment(StorageOptions options, int group, Cache cache, StorageMetrics metrics, PeerSet peers, DrillState drills, Action kick, ILogger logger)
+    public Segment(StorageOptions options, int group, RocksCache cache, StorageMetrics metrics, PeerSet peers, DrillState drills, Action kick, ILogger logger)
     {
         long began = Stopwatch.GetTimestamp();
         _options = options;
@@ -229,7 +229,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
         }
     }
 
-    private ulong WriteBufferBytes => (ulong)Math.Max(4 << 20, (24 << 20) / _options.Shape.Groups);
+    private long WriteBufferBytes => Math.Max(4 << 20, (24 << 20) / _options.Shape.Groups);
 
     private EntryMark[] ReadMarks(LogAddress at)
     {
