@@ -154,7 +154,7 @@ internal static class UpCommand
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation, supervisor.Stopping);
         try
         {
-            Print(await WaitUntilReadyAsync(async () => await supervisor.StatusAsync(untilReady: true), () => null, paths, end.Token));
+            Print(await WaitUntilReadyAsync(async () => await supervisor.StartingAsync(end.Token), () => null, paths, end.Token));
             Console.WriteLine("Ctrl-C stops it.");
             await StatusCommand.FollowAsync(() => supervisor.StatusAsync(), end.Token);
         }
@@ -194,7 +194,10 @@ internal static class UpCommand
                 Console.WriteLine($"  {said = message}");
             }
 
-            await Task.Delay(40, cancellation);
+            if (status is null)
+            {
+                await Task.Delay(20, cancellation);
+            }
         }
 
         throw new CliException($"The cluster was not ready within {ReadyDeadline.TotalMinutes:0} minutes; see {paths.Logs}.");

@@ -30,6 +30,9 @@ internal static class ClusterDefinition
             ["REDOUBT_SEGMENTS"] = string.Join(',', endpoints.Select((endpoint, i) => $"storage-{i}=http://{endpoint}")),
             ["REDOUBT_SECRET_FILE"] = paths.Secret,
             ["DOTNET_TieredPGO"] = "0",
+
+            // Hexadecimal: methods in use are compiled again, better, once nothing new was compiled for 2 s, and not in the middle of the start.
+            ["DOTNET_TC_CallCountingDelayMs"] = "7D0",
         };
         var all = new List<ManagedProcess.Definition>();
         for (int i = 0; i < spec.Copies; i++)

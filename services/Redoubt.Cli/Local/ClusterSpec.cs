@@ -57,7 +57,7 @@ public sealed record ClusterSpec
 
         try
         {
-            return JsonSerializer.Deserialize<ClusterSpec>(File.ReadAllBytes(file), Json);
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file), ControlJson.Indented.ClusterSpec);
         }
         catch (JsonException e)
         {
@@ -69,7 +69,7 @@ public sealed record ClusterSpec
     public void Save(string file)
     {
         string temporary = file + ".new";
-        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(this, Json));
+        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(this, ControlJson.Indented.ClusterSpec));
         File.Move(temporary, file, overwrite: true);
     }
 

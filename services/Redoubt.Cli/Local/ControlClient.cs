@@ -25,13 +25,13 @@ internal static class ControlClient
             await using var stream = new NetworkStream(socket);
             await using var writer = new StreamWriter(stream, leaveOpen: true) { AutoFlush = true };
             using var reader = new StreamReader(stream, leaveOpen: true);
-            await writer.WriteLineAsync(JsonSerializer.Serialize(request, ControlRequest.Json).AsMemory(), cancellation);
+            await writer.WriteLineAsync(JsonSerializer.Serialize(request, ControlJson.Line.ControlRequest).AsMemory(), cancellation);
             if (await reader.ReadLineAsync(cancellation) is not { } line)
             {
                 return null;
             }
 
-            var answer = JsonSerializer.Deserialize<ControlAnswer>(line, ControlRequest.Json)!;
+            var answer = JsonSerializer.Deserialize(line, ControlJson.Line.ControlAnswer)!;
             return answer.Error is null ? answer : throw new CliException(answer.Error, answer.ExitCode);
         }
         catch (IOException)

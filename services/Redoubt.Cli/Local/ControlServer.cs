@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Redoubt.Cli.Local;
 
@@ -50,11 +51,11 @@ internal sealed class ControlServer : IAsyncDisposable
         ControlAnswer answer;
         try
         {
-            var request = JsonSerializer.Deserialize<ControlRequest>(await reader.ReadLineAsync(_stop.Token) ?? "", ControlRequest.Json)!;
+            var request = JsonSerializer.Deserialize(await reader.ReadLineAsync(_stop.Token) ?? "", ControlJson.Line.ControlRequest)!;
             answer = request.Command switch
             {
                 "status" => new ControlAnswer(null, 0, await _supervisor.StatusAsync(), null),
-                "starting" => new ControlAnswer(null, 0, await _supervisor.StatusAsync(untilReady: true), null),
+                "starting" => new ControlAnswer(null, 0, await _supervisor.StartingAsync(_stop.Token), null),
                 "down" => Down(),
                 "reload" => new ControlAnswer(null, 0, null, _supervisor.Reload()),
                 _ => new ControlAnswer(null, 0, null, await _supervisor.DrillAsync(request.Command, request.Target ?? "", request.Amount)),
@@ -71,7 +72,7 @@ internal sealed class ControlServer : IAsyncDisposable
 
         try
         {
-            await writer.WriteLineAsync(JsonSerializer.Serialize(answer, ControlRequest.Json));
+            await writer.WriteLineAsync(JsonSerializer.Serialize(answer, ControlJson.Line.ControlAnswer));
         }
         catch (IOException)
         {
@@ -87,14 +88,10 @@ internal sealed class ControlServer : IAsyncDisposable
 }
 
 /// <summary>What the command line asks the supervisor.</summary>
-/// <param name="Command">status, starting (status as far as a waiting up needs it), down, reload, or a drill.</param>
+/// <param name="Command">status, starting (status as far as a waiting up needs it, answered once it has something to say), down, reload, or a drill.</param>
 /// <param name="Target">Of a drill.</param>
 /// <param name="Amount">Of a drill.</param>
-internal sealed record ControlRequest(string Command, string? Target = null, long Amount = 0)
-{
-    /// <summary>One line a document.</summary>
-    public static JsonSerializerOptions Json { get; } = new(ClusterSpec.Json) { WriteIndented = false };
-}
+internal sealed record ControlRequest(string Command, string? Target = null, long Amount = 0);
 
 /// <summary>What it answers.</summary>
 /// <param name="Error">Why not; null when done.</param>
@@ -102,3 +99,16 @@ internal sealed record ControlRequest(string Command, string? Target = null, lon
 /// <param name="Status">Of "status".</param>
 /// <param name="Done">What was done, in words.</param>
 internal sealed record ControlAnswer(string? Error, int ExitCode, ClusterStatus? Status, string? Done);
+
+/// <summary>Serializers made at compile time: reflection would cost every command's start.</summary>
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlAnswer))]
+[JsonSerializable(typeof(ClusterSpec))]
+internal sealed partial class ControlJson : JsonSerializerContext
+{
+    /// <summary>One line a document.</summary>
+    public static ControlJson Line { get; } = new(new JsonSerializerOptions(Local.ClusterSpec.Json) { WriteIndented = false });
+
+    /// <summary>For files.</summary>
+    public static ControlJson Indented { get; } = new(new JsonSerializerOptions(Local.ClusterSpec.Json));
+}

@@ -1,4 +1,5 @@
-using System.Net.Http.Json;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -14,13 +15,35 @@ internal sealed class StatusReader : IDisposable
     /// <param name="spec">What it is.</param>
     /// <param name="processes">Storage in index order, then compute.</param>
     /// <param name="port">Where PostgreSQL listens.</param>
-    /// <param name="untilReady">Ask only compute as long as it is not ready: while everything starts, every request costs the start.</param>
-    public async Task<ClusterStatus> ReadAsync(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port, bool untilReady)
+    public async Task<ClusterStatus> ReadAsync(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port) =>
+        Assemble(spec, processes, port, await Task.WhenAll(processes.Select(AskAsync)));
+
+    /// <summary>
+    /// The cluster while it starts, with as little asked as can be, because every request costs the start: compute, and storage only when compute is
+    /// ready without all copies.
+    /// </summary>
+    public async Task<ClusterStatus> ReadStartingAsync(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port)
     {
-        var first = untilReady ? await AskAsync(processes[^1]) : null;
-        var documents = untilReady && Text(first, "state") != "ready"
-            ? [.. new JsonObject?[processes.Count - 1], first]
-            : await Task.WhenAll(processes.Select(process => AskAsync(process)));
+        var compute = await IsListeningAsync(processes[^1]) ? await AskAsync(processes[^1]) : null;
+        bool ready = Text(compute, "state") == "ready";
+        if (ready && !AllCopiesFollow(compute!, spec))
+        {
+            return await ReadAsync(spec, processes, port);
+        }
+
+        return Assemble(spec, processes, port, [.. processes.SkipLast(1).Select(_ => ready ? new JsonObject { ["state"] = "ready" } : null), compute]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>True when every copy of every group has all of the log, in the eyes of compute.</summary>
+    private static bool AllCopiesFollow(JsonObject compute, ClusterSpec spec) =>
+        compute["segments"] is JsonArray segments && segments.Count == spec.Copies * spec.Groups
+        && segments.All(s => s!["connected"]?.GetValue<bool>() == true && (spec.Groups > 1 || Text(s.AsObject(), "scl") == Text(compute, "vdl")));
+
+    private static ClusterStatus Assemble(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port, JsonObject?[] documents)
+    {
         var members = processes.Select((process, i) => Describe(process, documents[i])).ToList();
         var compute = documents[processes.Count - 1];
         var (phase, message) = Judge(spec, members);
@@ -43,8 +66,20 @@ internal sealed class StatusReader : IDisposable
         };
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _http.Dispose();
+    /// <summary>Whether anybody listens, without the cost of a failed request.</summary>
+    private static async Task<bool> IsListeningAsync(ManagedProcess process)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var attempt = new SocketAsyncEventArgs { RemoteEndPoint = IPEndPoint.Parse(process.Is.Http) };
+        var done = new TaskCompletionSource();
+        attempt.Completed += (_, _) => done.TrySetResult();
+        if (socket.ConnectAsync(attempt))
+        {
+            await done.Task;
+        }
+
+        return attempt.SocketError == SocketError.Success;
+    }
 
     private async Task<JsonObject?> AskAsync(ManagedProcess process)
     {
@@ -55,7 +90,7 @@ internal sealed class StatusReader : IDisposable
 
         try
         {
-            return await _http.GetFromJsonAsync<JsonObject>($"http://{process.Is.Http}/status");
+            return JsonNode.Parse(await _http.GetByteArrayAsync($"http://{process.Is.Http}/status"))?.AsObject();
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException or IOException)
         {

@@ -11,6 +11,8 @@ internal sealed partial class Supervisor : IAsyncDisposable
 {
     private static readonly TimeSpan ComputePatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StoragePatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartingPatience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan StartingPause = TimeSpan.FromMilliseconds(30);
     private readonly ClusterSpec _spec;
     private readonly int _port;
     private readonly FileStream _lock;
@@ -60,7 +62,23 @@ internal sealed partial class Supervisor : IAsyncDisposable
     public IReadOnlyList<ManagedProcess.Definition> Definitions => [.. _processes.Select(process => process.Is)];
 
     /// <summary>The cluster as it is now.</summary>
-    public Task<ClusterStatus> StatusAsync(bool untilReady = false) => _status.ReadAsync(_spec, _processes, _port, untilReady);
+    public Task<ClusterStatus> StatusAsync() => _status.ReadAsync(_spec, _processes, _port);
+
+    /// <summary>The cluster as far as one who waits for its start needs it: answers when it is ready or failed, or after a while.</summary>
+    public async Task<ClusterStatus> StartingAsync(CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var status = await _status.ReadStartingAsync(_spec, _processes, _port);
+            if (status.Phase is "Ready" or "Failed" || clock.Elapsed > StartingPatience)
+            {
+                return status;
+            }
+
+            await Task.Delay(StartingPause, cancellation);
+        }
+    }
 
     /// <summary>Asks the supervisor to stop everything and end.</summary>
     public void RequestStop() => _stop.Cancel();

@@ -27,7 +27,7 @@ internal sealed partial class Segment
             {
                 bool soon = NeedsPeers();
                 var pause = soon ? TimeSpan.FromMilliseconds(100 + random.Next(100)) : _options.GossipEvery * (0.75 + (random.NextDouble() / 2));
-                await _gossipSignal.WaitAsync(first ? TimeSpan.Zero : pause, cancellation).ConfigureAwait(false);
+                await _gossipSignal.WaitAsync(first && soon ? TimeSpan.Zero : pause, cancellation).ConfigureAwait(false);
                 first = false;
                 if (Drills.Partitioned || _peers.All.Count == 0)
                 {
