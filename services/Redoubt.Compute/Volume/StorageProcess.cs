@@ -69,7 +69,7 @@ public sealed class StorageProcess : IDisposable
         MaxReceiveMessageSize = 256 << 20,
         MaxSendMessageSize = 256 << 20,
         InitialReconnectBackoff = TimeSpan.FromMilliseconds(50),
-        MaxReconnectBackoff = TimeSpan.FromSeconds(1),
+        MaxReconnectBackoff = TimeSpan.FromMilliseconds(250),
         DisposeHttpClient = true,
     });
 }

@@ -11,9 +11,15 @@ namespace Redoubt.Compute.Volume;
 /// </summary>
 public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnlyList<ISegment> segments, IVolumeOpenerEvents events, TimeProvider time)
 {
+    /// <summary>How long the loser of a race waits at first: opening takes a few calls, so most races end here.</summary>
+    public static readonly TimeSpan FirstRaceDelay = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>And at most.</summary>
+    public static readonly TimeSpan LongestRaceDelay = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan WaitDelay = TimeSpan.FromMilliseconds(60);
     private readonly Random _random = new();
 
     /// <summary>Opens the volume; returns when it may be served.</summary>
@@ -21,8 +27,10 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     public async Task<OpenedVolume> OpenAsync(CancellationToken cancellationToken)
     {
         ulong above = 0;
+        var races = new OpenBackoff(FirstRaceDelay, LongestRaceDelay, _random);
         while (true)
         {
+            TimeSpan delay;
             try
             {
                 var granted = await GainEpochAsync(above, cancellationToken).ConfigureAwait(false);
@@ -31,13 +39,16 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
                 {
                     return opened;
                 }
+
+                delay = WaitDelay * (1 + _random.NextDouble());
             }
             catch (StaleEpochException e)
             {
+                delay = races.Next();
                 events.Raced(e.Message);
             }
 
-            await Task.Delay(RetryDelay * (1 + _random.NextDouble()), time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -61,7 +72,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
             }
 
             events.WaitingForQuorum(missing);
-            await Task.Delay(RetryDelay * (1 + _random.NextDouble()), time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(WaitDelay * (1 + _random.NextDouble()), time, cancellationToken).ConfigureAwait(false);
         }
     }
 
