@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Pages;
 

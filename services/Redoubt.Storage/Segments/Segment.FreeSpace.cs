@@ -1,8 +1,8 @@
 using Google.Protobuf;
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.Pages;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
-using RocksDbSharp;
 
 namespace Redoubt.Storage.Segments;
 
