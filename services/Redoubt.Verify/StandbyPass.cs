@@ -71,6 +71,7 @@ internal static class StandbyPass
         // No sessions: their hint bits would be on the pages. Shutdown at the target writes a restart point with every page.
         var recovery = new Dictionary<string, string>(settings)
         {
+            ["log_min_messages"] = "log",
             ["hot_standby"] = "off",
             ["restore_command"] = "false",
             ["recovery_target_lsn"] = lastRecord.ToString(),
@@ -82,6 +83,12 @@ internal static class StandbyPass
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(ReplayDeadline);
         await standby.WaitForExitAsync(deadline.Token).ConfigureAwait(false);
+        string log = await File.ReadAllTextAsync(standby.LogFile, cancel).ConfigureAwait(false);
+        if (!log.Contains("recovery stopping after", StringComparison.Ordinal))
+        {
+            string reason = log.Split('\n').FirstOrDefault(line => line.Contains("FATAL", StringComparison.Ordinal) || line.Contains("PANIC", StringComparison.Ordinal)) ?? log.Trim();
+            throw new StockPostgresException($"The stock standby could not replay the log: {reason}");
+        }
     }
 
     /// <summary>Tablespaces outside the data directory are one folder for both servers: the standby must make everything in it anew.</summary>

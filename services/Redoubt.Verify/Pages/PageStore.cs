@@ -88,15 +88,22 @@ public sealed class PageStore : IDisposable
         }
     }
 
-    /// <summary>Forgets SLRU pages before <paramref name="firstPage"/>, in the SLRU's modular order (half of the range is the past).</summary>
+    /// <summary>Forgets the SLRU files that lie wholly before <paramref name="firstPage"/>, in the SLRU's modular order.</summary>
     public void TruncateSlru(Fork slru, uint firstPage)
     {
-        if (_slrus.TryGetValue(slru, out var map))
+        if (!_slrus.TryGetValue(slru, out var map))
         {
-            uint segmentStart = firstPage & ~31u;
-            for (uint page = 0; page < Math.Min(segmentStart, map.Blocks); page++)
+            return;
+        }
+
+        for (uint file = 0; file < map.Blocks; file += SlruFile.Pages)
+        {
+            if (SlruFile.Precedes(slru, file, firstPage) && SlruFile.Precedes(slru, file + SlruFile.Pages - 1, firstPage))
             {
-                map.Forget(page, _slots);
+                for (uint page = file; page < file + SlruFile.Pages; page++)
+                {
+                    map.Forget(page, _slots);
+                }
             }
         }
     }

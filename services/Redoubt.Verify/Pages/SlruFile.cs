@@ -20,6 +20,28 @@ public static class SlruFile
     public static IReadOnlyList<Fork> All { get; } =
         [Fork.SlruXact, Fork.SlruMultiXactOffsets, Fork.SlruMultiXactMembers, Fork.SlruCommitTs];
 
+    /// <summary>Pages of a file (<c>SLRU_PAGES_PER_SEGMENT</c>).</summary>
+    public const uint Pages = 32;
+
+    /// <summary><c>PagePrecedes</c>: whether every entry of one page is older than every entry of another; ids wrap around.</summary>
+    public static bool Precedes(Fork slru, uint page, uint other)
+    {
+        uint perPage = slru switch
+        {
+            Fork.SlruXact => 32768,
+            Fork.SlruMultiXactOffsets => 2048,
+            Fork.SlruMultiXactMembers => 1636,
+            Fork.SlruCommitTs => 819,
+            _ => throw new ArgumentOutOfRangeException(nameof(slru), slru, "Not an SLRU."),
+        };
+        unchecked
+        {
+            uint first = page * perPage;
+            uint otherFirst = other * perPage;
+            return (int)(first - otherFirst) < 0 && (int)(first - (otherFirst + perPage - 1)) < 0;
+        }
+    }
+
     /// <summary>Every file, with its SLRU and the number of its first page.</summary>
     public static IEnumerable<(Fork Slru, string Path, uint FirstPage)> Enumerate(string dataFolder)
     {
@@ -30,7 +52,7 @@ public static class SlruFile
             {
                 if (uint.TryParse(Path.GetFileName(path), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint segment))
                 {
-                    yield return (slru, path, segment * 32);
+                    yield return (slru, path, segment * Pages);
                 }
             }
         }
