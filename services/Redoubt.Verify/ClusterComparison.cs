@@ -193,7 +193,13 @@ public sealed class ClusterComparison
         }
         else
         {
-            byte rmgr = Rmgr(key.Rel, _theirPage);
+            byte rmgr = Rmgr(key, _theirPage);
+            if (rmgr == RmgrId.Sequence)
+            {
+                // Of a relation that no catalog knows; of others see IsChecked.
+                return PageRedo.PageSize;
+            }
+
             PageMask.Apply(rmgr, _ourPage, key.Block);
             PageMask.Apply(rmgr, _theirPage, key.Block);
             if (rmgr == RmgrId.SpGist && key.Block == 0)
@@ -210,15 +216,15 @@ public sealed class ClusterComparison
     {
         if (_kinds.Find(rel) is not { } kind)
         {
-            return true;
+            // Only unlogged relations have an init fork.
+            return fork == Fork.Init || _ours.Pages.Blocks(rel, Fork.Init) is null;
         }
 
         return kind.Logged ? _exact || kind.Rmgr != RmgrId.Sequence : fork == Fork.Init;
     }
 
-    /// <summary>The mask that a relation's pages need. One that no catalog knows (of template0): by its special space.</summary>
-    private byte Rmgr(in RelFileLocator rel, ReadOnlySpan<byte> page) =>
-        _kinds.Find(rel)?.Rmgr ?? (BufferMask.U16(page, 16) == PageRedo.PageSize - 16 ? RmgrId.Btree : RmgrId.Heap);
+    /// <summary>The mask that a page needs.</summary>
+    private byte Rmgr(in PageKey key, ReadOnlySpan<byte> page) => _kinds.Find(key.Rel)?.Rmgr ?? PageOwner.Rmgr(page, key.Block);
 
     private string Describe(in RelFileLocator rel) => _kinds.Find(rel) is { } kind ? $"{rel} ({kind.Name}, {RmgrNames.Rmgr(kind.Rmgr)})" : $"{rel}";
 

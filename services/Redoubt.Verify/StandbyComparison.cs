@@ -55,18 +55,10 @@ public sealed class StandbyComparison
     /// <exception cref="WalFormatException">The standby did not stop as it should have.</exception>
     private static ControlState ReadStandbyControl(PgVersion version, string folder)
     {
-        const int stateAt = 16, shutDown = 1, shutDownInRecovery = 2;
         byte[] file = File.ReadAllBytes(Path.Combine(folder, "global", "pg_control"));
-        if (BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(stateAt)) == shutDownInRecovery)
+        if (ControlFile.State(file) == ControlFile.ShutDownInRecovery)
         {
-            int crcAt = stateAt + 4;
-            while (crcAt < 512 && BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(crcAt)) != Crc32C.Compute(file.AsSpan(0, crcAt)))
-            {
-                crcAt += 4;
-            }
-
-            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(stateAt), shutDown);
-            BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(crcAt), Crc32C.Compute(file.AsSpan(0, crcAt)));
+            ControlFile.SetState(file, ControlFile.ShutDown);
         }
 
         return ControlState.FromControlFile(version, file);

@@ -22,6 +22,12 @@ internal static class StandbyPass
         await using (standby.ConfigureAwait(false))
         {
             await primary.InitDbAsync(checksums: false, cancel).ConfigureAwait(false);
+            if (options.Workloads.Count == 0)
+            {
+                MultiXactWrap.Prepare(options.Version, primary.DataFolder, (uint)options.Scale.MultiXacts);
+                primary.OwnData();
+            }
+
             standby.CopyDataFrom(primary.DataFolder);
             var control = VerifyRedo.ReadControl(primary);
             using var cluster = new ClusterState(primary.DataFolder, folder);
@@ -34,6 +40,10 @@ internal static class StandbyPass
             var kinds = await VerifyRedo.RunWorkloadsAsync(options, primary, settings, scale, follower, Progress, cancel).ConfigureAwait(false);
             var end = VerifyRedo.ReadControl(primary);
             follower.ReadTo(end.Lsn);
+            if (options.Workloads.Count == 0 && end.NextMultiXactOffset >= control.NextMultiXactOffset)
+            {
+                throw new StockPostgresException("The built-in workload did not make enough multixacts to wrap around the range of their members.");
+            }
 
             Progress("replay by a stock standby");
             await ReplayAsync(primary, standby, settings, end.LastRecordStart, cancel).ConfigureAwait(false);

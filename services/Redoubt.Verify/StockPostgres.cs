@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using Npgsql;
 using Redoubt.Wal;
 
@@ -42,6 +43,17 @@ public sealed class StockPostgres : IAsyncDisposable
     /// <summary>PostgreSQL's data directory.</summary>
     public string DataFolder => Path.Combine(Folder, "data");
 
+    /// <summary>Where the server's loadable modules are (<c>pkglibdir</c>).</summary>
+    public string LibraryFolder
+    {
+        get
+        {
+            string library = Path.GetFullPath(Path.Combine(BinFolder, "..", "lib"));
+            string own = Path.Combine(library, "postgresql");
+            return Directory.Exists(own) ? own : library;
+        }
+    }
+
     /// <summary>What the server wrote to stderr since the folder was made.</summary>
     public string LogFile => Path.Combine(Folder, "server.log");
 
@@ -50,6 +62,9 @@ public sealed class StockPostgres : IAsyncDisposable
 
     /// <summary>Where it listens; the port is part of the socket's name only.</summary>
     public const int Port = 5432;
+
+    /// <summary>What connections made here call themselves.</summary>
+    public const string ApplicationName = "redoubt_verify";
 
     /// <summary>Npgsql's connection string as superuser, without pooling.</summary>
     public string ConnectionString(string database = "postgres") => new NpgsqlConnectionStringBuilder
@@ -60,6 +75,8 @@ public sealed class StockPostgres : IAsyncDisposable
         Database = database,
         Pooling = false,
         CommandTimeout = 0,
+        Options = "-c event_triggers=off",
+        ApplicationName = ApplicationName,
         Timeout = 30,
     }.ConnectionString;
 
@@ -80,10 +97,10 @@ public sealed class StockPostgres : IAsyncDisposable
             arguments.Add("--no-data-checksums");
         }
 
-        var (status, output) = await RunAsync(Start("initdb", arguments), cancel).ConfigureAwait(false);
+        var (status, errors) = await RunAsync(Start("initdb", arguments), cancel).ConfigureAwait(false);
         if (status != 0)
         {
-            throw new StockPostgresException($"initdb of PostgreSQL {(int)Version} failed with status {status}: {LastLine(output)}");
+            throw new StockPostgresException($"initdb of PostgreSQL {(int)Version} failed with status {status}: {LastLine(errors)}");
         }
     }
 
@@ -167,33 +184,36 @@ public sealed class StockPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a file with psql and returns its exit status and output; errors inside the file do not stop it unless asked.</summary>
+    /// <summary>Runs a file with psql (the server's own, else the one in the PATH) as superuser; returns its exit status and the last of what it wrote to stderr; its output is not kept.</summary>
     /// <exception cref="StockPostgresException">psql is not installed.</exception>
-    public async Task<(int Status, string Output)> PsqlAsync(
-        string database, string file, IReadOnlyDictionary<string, string>? variables, bool stopOnError, CancellationToken cancel)
+    public async Task<(int Status, string Errors)> PsqlAsync(string database, PsqlScript script, CancellationToken cancel)
     {
-        var start = new ProcessStartInfo("psql")
+        string own = Path.Combine(BinFolder, "psql");
+        var start = new ProcessStartInfo(File.Exists(own) ? own : "psql")
         {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
             RedirectStandardInput = true,
-            WorkingDirectory = Path.GetDirectoryName(Path.GetFullPath(file)) ?? Folder,
+            WorkingDirectory = script.WorkingFolder ?? Path.GetDirectoryName(Path.GetFullPath(script.File)) ?? Folder,
         };
-        foreach (string argument in (string[])["-X", "-q", "-h", Folder, "-p", $"{Port}", "-U", "postgres", "-d", database, "-f", Path.GetFullPath(file)])
+        foreach (string argument in (string[])["-X", "-q", "-w", "-h", Folder, "-p", $"{Port}", "-U", "postgres", "-d", database, "-f", Path.GetFullPath(script.File)])
         {
             start.ArgumentList.Add(argument);
         }
 
-        foreach (var (name, value) in variables ?? new Dictionary<string, string>())
+        foreach (var (name, value) in script.Variables)
         {
             start.ArgumentList.Add("-v");
             start.ArgumentList.Add($"{name}={value}");
         }
 
-        if (stopOnError)
+        if (script.StopOnError)
         {
             start.ArgumentList.Add("-v");
             start.ArgumentList.Add("ON_ERROR_STOP=1");
+        }
+
+        foreach (var (name, value) in script.Environment)
+        {
+            start.Environment[name] = value;
         }
 
         return await RunAsync(start, cancel).ConfigureAwait(false);
@@ -256,10 +276,17 @@ public sealed class StockPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the server accepts connections (again).</summary>
+    /// <summary>Waits until the server accepts connections again after one was lost.</summary>
     /// <exception cref="StockPostgresException">It does not run, or did not become ready in time.</exception>
-    public Task WaitUntilReadyAsync(CancellationToken cancel) =>
-        WaitUntilReadyAsync(_process ?? throw new StockPostgresException("PostgreSQL does not run."), cancel);
+    public async Task WaitUntilReadyAsync(CancellationToken cancel)
+    {
+        var process = _process ?? throw new StockPostgresException("PostgreSQL does not run.");
+        await WaitUntilReadyAsync(process, cancel).ConfigureAwait(false);
+
+        // The postmaster may have let that one in before it knew of the crash.
+        await Task.Delay(TimeSpan.FromMilliseconds(200), cancel).ConfigureAwait(false);
+        await WaitUntilReadyAsync(process, cancel).ConfigureAwait(false);
+    }
 
     private async Task WaitUntilReadyAsync(Process process, CancellationToken cancel)
     {
@@ -309,7 +336,7 @@ public sealed class StockPostgres : IAsyncDisposable
         return start;
     }
 
-    private static async Task<(int Status, string Output)> RunAsync(ProcessStartInfo start, CancellationToken cancel)
+    private static async Task<(int Status, string Errors)> RunAsync(ProcessStartInfo start, CancellationToken cancel)
     {
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
@@ -330,11 +357,40 @@ public sealed class StockPostgres : IAsyncDisposable
                 process.StandardInput.Close();
             }
 
-            var output = process.StandardOutput.ReadToEndAsync(cancel);
-            var error = process.StandardError.ReadToEndAsync(cancel);
-            await process.WaitForExitAsync(cancel).ConfigureAwait(false);
-            return (process.ExitCode, await output.ConfigureAwait(false) + await error.ConfigureAwait(false));
+            var output = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, cancel);
+            var errors = LastOfAsync(process.StandardError, cancel);
+            try
+            {
+                await process.WaitForExitAsync(cancel).ConfigureAwait(false);
+                await output.ConfigureAwait(false);
+                return (process.ExitCode, await errors.ConfigureAwait(false));
+            }
+            finally
+            {
+                if (!process.HasExited)
+                {
+                    process.Kill(entireProcessTree: true);
+                }
+            }
         }
+    }
+
+    /// <summary>Reads to the end and keeps the last part: a script may complain without end.</summary>
+    private static async Task<string> LastOfAsync(StreamReader reader, CancellationToken cancel)
+    {
+        const int kept = 16 * 1024;
+        char[] buffer = new char[kept];
+        var text = new StringBuilder();
+        for (int read; (read = await reader.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0;)
+        {
+            text.Append(buffer, 0, read);
+            if (text.Length > 2 * kept)
+            {
+                text.Remove(0, text.Length - kept);
+            }
+        }
+
+        return text.ToString();
     }
 
     private static void Write(StreamWriter log, string? line)

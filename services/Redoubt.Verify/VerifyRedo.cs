@@ -160,25 +160,10 @@ public static class VerifyRedo
         if (options.Workloads.Count == 0)
         {
             await BuiltInWorkload.RunAsync(server, settings, scale, progress, cancel).ConfigureAwait(false);
-            return;
         }
-
-        await server.ExecuteAsync($"CREATE DATABASE {BuiltInWorkload.Database}", cancel).ConfigureAwait(false);
-        foreach (string file in options.Workloads)
+        else
         {
-            progress(Path.GetFileName(file));
-            const int scriptError = 3, connectionLost = 2;
-            var (status, output) = await server.PsqlAsync(BuiltInWorkload.Database, file, null, stopOnError: false, cancel).ConfigureAwait(false);
-            if (status == connectionLost)
-            {
-                // A file may crash its server, or end its own session: the log goes on all the same.
-                progress($"{Path.GetFileName(file)}: {output.Trim().Split('\n')[^1]}");
-                await server.WaitUntilReadyAsync(cancel).ConfigureAwait(false);
-            }
-            else if (status is not (0 or scriptError))
-            {
-                throw new StockPostgresException($"psql could not run {file} (status {status}): {output.Trim().Split('\n')[^1]}");
-            }
+            await UserWorkload.RunAsync(server, options.Workloads, progress, cancel).ConfigureAwait(false);
         }
     }
 

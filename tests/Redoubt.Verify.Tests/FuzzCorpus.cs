@@ -67,11 +67,11 @@ public sealed class FuzzCorpus
 
         _kept[kind] = kept + 1;
         var pages = new List<(PageKey, byte[])>();
-        var sink = new DelegateSink((in BlockChange change) =>
+        var sink = new BlocksOnly<DelegateSink>(new DelegateSink((in BlockChange change) =>
         {
             var page = oracle.Cluster.Pages.Find(change.Key);
             pages.Add((change.Key, page.IsEmpty ? new byte[PageRedo.PageSize] : page.ToArray()));
-        });
+        }));
         RecordSplitter.Split(oracle.Version, record, oracle.Control, ref sink);
         Records.Add(new FuzzRecord(record.Bytes.ToArray(), record.Start, record.End, pages));
     }

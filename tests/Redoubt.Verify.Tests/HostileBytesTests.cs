@@ -81,9 +81,8 @@ public sealed class HostileBytesTests(ITestOutputHelper output)
         log.Read(oracle.Apply);
         Assert.False(oracle.Counts.Failed);
 
-        using var parallel = new ParallelRedo(log.Version, log.Control(), log.StartFolder, log.ScratchFolder, workers: 3);
-        log.Read(parallel.Apply);
-        parallel.Finish();
+        using var parallel = new ParallelRedo(log.Version, log.Control, log.StartFolder, log.ScratchFolder, workers: 3);
+        parallel.Run(log.Read);
         Assert.Equal(oracle.Counts.BlockChanges, parallel.BlockChanges);
         long pages = 0;
         foreach (var rel in cluster.Pages.Relations)

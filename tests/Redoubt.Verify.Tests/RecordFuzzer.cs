@@ -16,7 +16,7 @@ public sealed class RecordFuzzer
     private readonly FuzzCorpus _corpus;
     private readonly Random _random;
     private readonly byte[] _arena = new byte[PageRedo.PageSize + (2 * Guard)];
-    private readonly DelegateSink _sink;
+    private BlocksOnly<DelegateSink> _sink;
     private ControlState _control;
     private FuzzRecord _record;
     private byte[] _bytes = [];
@@ -30,7 +30,7 @@ public sealed class RecordFuzzer
         _record = corpus.Records[0];
         _control = ControlState.Decode(corpus.Control);
         _arena.AsSpan().Fill(Canary);
-        _sink = new DelegateSink(Redo);
+        _sink = new BlocksOnly<DelegateSink>(new DelegateSink(Redo));
     }
 
     /// <summary>Records that the splitter took and records that it refused; changes that redo took and refused.</summary>

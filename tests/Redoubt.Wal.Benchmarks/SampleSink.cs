@@ -1,7 +1,7 @@
 namespace Redoubt.Wal.Benchmarks;
 
 /// <summary>Redoes a log on pages in memory and keeps, of each kind of change, the one in the middle.</summary>
-internal readonly struct SampleSink(Dictionary<PageKey, byte[]> pages, Dictionary<string, List<SampleChange>> found) : IRecordSink
+internal readonly struct SampleSink(Dictionary<PageKey, byte[]> pages, Dictionary<string, List<SampleChange>> found) : IBlockSink
 {
     private const uint FirstUserRelation = 16384;
     private const int Kept = 400;
@@ -9,7 +9,7 @@ internal readonly struct SampleSink(Dictionary<PageKey, byte[]> pages, Dictionar
     public static Dictionary<string, SampleChange> Collect()
     {
         var found = new Dictionary<string, List<SampleChange>>();
-        var sink = new SampleSink([], found);
+        var sink = new BlocksOnly<SampleSink>(new SampleSink([], found));
         ControlState control = SampleLog.NewControl();
         using var reader = new WalStreamReader(SampleLog.Version, control.Lsn);
         reader.Append(SampleLog.First, SampleLog.Bytes);
@@ -48,57 +48,5 @@ internal readonly struct SampleSink(Dictionary<PageKey, byte[]> pages, Dictionar
         }
 
         PageRedo.Apply(SampleLog.Version, change, page);
-    }
-
-    public void RelationTruncated(in RelFileLocator rel, Fork fork, uint blocks)
-    {
-    }
-
-    public void RelationCreated(in RelFileLocator rel, Fork fork)
-    {
-    }
-
-    public void RelationDropped(in RelFileLocator rel)
-    {
-    }
-
-    public void DatabaseCreated(uint dbOid, uint spcOid)
-    {
-    }
-
-    public void DatabaseCopied(uint dbOid, uint spcOid, uint sourceDbOid, uint sourceSpcOid)
-    {
-    }
-
-    public void DatabaseDropped(uint dbOid, uint spcOid)
-    {
-    }
-
-    public void TablespaceCreated(uint spcOid, ReadOnlySpan<byte> path)
-    {
-    }
-
-    public void TablespaceDropped(uint spcOid)
-    {
-    }
-
-    public void RelationMap(uint dbOid, uint spcOid, ReadOnlySpan<byte> contents)
-    {
-    }
-
-    public void Prepared(ulong fullXid, ReadOnlySpan<byte> state)
-    {
-    }
-
-    public void PreparedFinished(ulong fullXid)
-    {
-    }
-
-    public void SlruTruncated(Fork slru, uint firstPage)
-    {
-    }
-
-    public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
-    {
     }
 }

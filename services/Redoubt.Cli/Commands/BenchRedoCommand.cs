@@ -51,6 +51,7 @@ internal static class BenchRedoCommand
         report.Add("decode and apply, all cores", "changes/s", changes / result.ApplySeconds, changes / result.PostgresSeconds, peer);
         report.Add("decode and apply, per core", "changes/s", changes / result.ApplySeconds / Environment.ProcessorCount);
         report.Add("the whole log", "s", result.ApplySeconds, result.PostgresSeconds, peer);
+        report.Add("the whole log, processor time of all threads", "s", result.ApplyCpuSeconds, result.PostgresCpuSeconds, peer);
         report.Notes.Add($"{bytes:N0} MB of log, {result.Records:N0} records, {changes:N0} block changes; full_page_writes off, as Redoubt's computes run.");
         return report;
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Redoubt.Verify.Pages;
 using Redoubt.Wal;
 
 namespace Redoubt.Verify.Bench;
@@ -11,6 +12,8 @@ namespace Redoubt.Verify.Bench;
 /// </summary>
 public static partial class RedoBench
 {
+    private static readonly TimeSpan RecoveryDeadline = TimeSpan.FromMinutes(15);
+
     /// <summary>Makes the log, and measures.</summary>
     /// <param name="version">Major version.</param>
     /// <param name="binFolder">Folder with <c>postgres</c> and <c>initdb</c>.</param>
@@ -49,8 +52,7 @@ public static partial class RedoBench
                 log.MeasureApply(result, standby.DataFolder, scratch, Environment.ProcessorCount);
 
                 progress?.Invoke("PostgreSQL replays it");
-                await StandbyPass.ReplayAsync(primary, standby, settings, end.LastRecordStart, cancel).ConfigureAwait(false);
-                result.PostgresSeconds = RedoSeconds(await File.ReadAllTextAsync(standby.LogFile, cancel).ConfigureAwait(false));
+                await RecoverAsync(primary, standby, settings, result, cancel).ConfigureAwait(false);
                 return result;
             }
         }
@@ -88,31 +90,47 @@ public static partial class RedoBench
         }
 
         var variables = new Dictionary<string, string> { ["rounds"] = rounds.ToString(CultureInfo.InvariantCulture) };
-        var (status, output) = await server.PsqlAsync("postgres", path, variables, stopOnError: true, cancel).ConfigureAwait(false);
+        var script = new PsqlScript(path) { Variables = variables, StopOnError = true };
+        var (status, errors) = await server.PsqlAsync("postgres", script, cancel).ConfigureAwait(false);
         if (status != 0)
         {
-            throw new StockPostgresException($"The benchmark's workload failed: {output.Trim().Split('\n')[^1]}");
+            throw new StockPostgresException($"The benchmark's workload failed: {errors.Trim().Split('\n')[^1]}");
         }
     }
 
-    /// <summary>From "redo starts" to the stop at the target. (A server that stops at a target does not print "redo done".)</summary>
-    private static double RedoSeconds(string log)
+    /// <summary>Gives a server the log as if it had crashed at its end, and reads what it says about its recovery.</summary>
+    private static async Task RecoverAsync(
+        StockPostgres primary, StockPostgres crashed, Dictionary<string, string> settings, RedoBenchResult result, CancellationToken cancel)
     {
-        var started = RedoStarts().Match(log);
-        var stopped = RecoveryStops().Match(log);
-        if (!started.Success || !stopped.Success)
+        string wal = Path.Combine(crashed.DataFolder, "pg_wal");
+        Directory.Delete(wal, recursive: true);
+        DataFolders.Copy(Path.Combine(primary.DataFolder, "pg_wal"), wal);
+        string path = Path.Combine(crashed.DataFolder, "global", "pg_control");
+        byte[] control = await File.ReadAllBytesAsync(path, cancel).ConfigureAwait(false);
+        ControlFile.SetState(control, ControlFile.InProduction);
+        await File.WriteAllBytesAsync(path, control, cancel).ConfigureAwait(false);
+        crashed.OwnData();
+        await crashed.StartAsync(settings, cancel, waitForConnections: false).ConfigureAwait(false);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(RecoveryDeadline);
+        Match done;
+        while (!(done = RedoDone().Match(await File.ReadAllTextAsync(crashed.LogFile, deadline.Token).ConfigureAwait(false))).Success)
         {
-            throw new StockPostgresException($"The stock server did not finish its recovery: {log.TrimEnd().Split('\n')[^1]}");
+            if (crashed.ProcessId == 0)
+            {
+                throw new StockPostgresException($"The stock server did not finish its recovery; see {crashed.LogFile}.");
+            }
+
+            await Task.Delay(50, deadline.Token).ConfigureAwait(false);
         }
 
-        return (Time(stopped) - Time(started)).TotalSeconds;
+        result.PostgresSeconds = Seconds(done, 3);
+        result.PostgresCpuSeconds = Seconds(done, 1) + Seconds(done, 2);
+        await crashed.StopAsync(fast: false, cancel).ConfigureAwait(false);
     }
 
-    private static DateTime Time(Match line) => DateTime.ParseExact(line.Groups[1].ValueSpan, "yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+    private static double Seconds(Match match, int group) => double.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^(\S+ \S+) UTC .*redo starts at", RegexOptions.Multiline)]
-    private static partial Regex RedoStarts();
-
-    [GeneratedRegex(@"^(\S+ \S+) UTC .*recovery stopping after", RegexOptions.Multiline)]
-    private static partial Regex RecoveryStops();
+    [GeneratedRegex(@"redo done at \S+ system usage: CPU: user: ([0-9.]+) s, system: ([0-9.]+) s, elapsed: ([0-9.]+) s")]
+    private static partial Regex RedoDone();
 }

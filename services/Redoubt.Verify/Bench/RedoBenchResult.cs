@@ -22,6 +22,12 @@ public sealed class RedoBenchResult
     /// <summary>Everything, on all cores.</summary>
     public double ApplySeconds { get; set; }
 
-    /// <summary>PostgreSQL's recovery of the same log (from "redo starts" to its stop at the end).</summary>
+    /// <summary>Processor time of the same, all threads.</summary>
+    public double ApplyCpuSeconds { get; set; }
+
+    /// <summary>PostgreSQL's crash recovery of the same log, as its "redo done" says.</summary>
     public double PostgresSeconds { get; set; }
+
+    /// <summary>Processor time of the same, of its one process.</summary>
+    public double PostgresCpuSeconds { get; set; }
 }

@@ -12,7 +12,8 @@ internal sealed unsafe class PageSlots : IDisposable
     private const int SlotsPerPiece = 32768;
 
     private readonly FileStream _file;
-    private readonly List<(MemoryMappedFile Map, MemoryMappedViewAccessor View, nint Address)> _pieces = [];
+    private readonly List<(MemoryMappedFile Map, MemoryMappedViewAccessor View)> _pieces = [];
+    private nint[] _addresses = [];
     private readonly Stack<int> _free = new();
     private int _used;
 
@@ -45,11 +46,11 @@ internal sealed unsafe class PageSlots : IDisposable
     public void Return(int slot) => _free.Push(slot);
 
     public Span<byte> Span(int slot) =>
-        new((void*)(_pieces[slot / SlotsPerPiece].Address + ((nint)(slot % SlotsPerPiece) * PageSize)), PageSize);
+        new((void*)(_addresses[(uint)slot / SlotsPerPiece] + ((nint)((uint)slot % SlotsPerPiece) * PageSize)), PageSize);
 
     public void Dispose()
     {
-        foreach (var (map, view, _) in _pieces)
+        foreach (var (map, view) in _pieces)
         {
             view.SafeMemoryMappedViewHandle.ReleasePointer();
             view.Dispose();
@@ -69,6 +70,7 @@ internal sealed unsafe class PageSlots : IDisposable
         var view = map.CreateViewAccessor(at, pieceBytes);
         byte* address = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref address);
-        _pieces.Add((map, view, (nint)(address + view.PointerOffset)));
+        _pieces.Add((map, view));
+        _addresses = [.. _addresses, (nint)(address + view.PointerOffset)];
     }
 }

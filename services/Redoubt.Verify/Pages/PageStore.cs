@@ -10,7 +10,10 @@ public sealed class PageStore : IDisposable
 {
     private readonly PageSlots _slots;
     private readonly Dictionary<RelFileLocator, PageMap?[]> _relations = [];
-    private readonly Dictionary<Fork, PageMap> _slrus = [];
+    private readonly PageMap?[] _slrus = new PageMap?[4];
+
+    // The forks last looked for, by the low bits of the relation number: records come in runs over few relations.
+    private readonly (RelFileLocator Rel, PageMap?[]? Forks)[] _recent = new (RelFileLocator, PageMap?[]?)[64];
 
     /// <param name="folder">Where the pages' file without a name is made.</param>
     public PageStore(string folder) => _slots = new PageSlots(folder);
@@ -26,7 +29,7 @@ public sealed class PageStore : IDisposable
         _relations.TryGetValue(rel, out var forks) ? forks[(int)fork]?.Blocks : null;
 
     /// <summary>Pages of an SLRU, counted from page 0.</summary>
-    public uint SlruPages(Fork slru) => _slrus.TryGetValue(slru, out var map) ? map.Blocks : 0;
+    public uint SlruPages(Fork slru) => _slrus[slru - Fork.SlruXact]?.Blocks ?? 0;
 
     /// <summary>The page for writing: made (all zero) when it does not exist, and its fork grows to include it.</summary>
     public Span<byte> Require(in PageKey key) => _slots.Span(Map(key).Require(key.Block, _slots));
@@ -35,7 +38,7 @@ public sealed class PageStore : IDisposable
     public Span<byte> Find(in PageKey key)
     {
         PageMap? map = key.IsSlru
-            ? _slrus.GetValueOrDefault(key.Fork)
+            ? _slrus[key.Fork - Fork.SlruXact]
             : _relations.GetValueOrDefault(key.Rel)?[(int)key.Fork];
         int slot = map?.Slot(key.Block) ?? -1;
         return slot < 0 ? [] : _slots.Span(slot);
@@ -60,6 +63,8 @@ public sealed class PageStore : IDisposable
         {
             return;
         }
+
+        Recent(rel) = default;
 
         foreach (var map in forks)
         {
@@ -88,22 +93,32 @@ public sealed class PageStore : IDisposable
         }
     }
 
-    /// <summary>Forgets the SLRU files that lie wholly before <paramref name="firstPage"/>, in the SLRU's modular order.</summary>
+    /// <summary>Forgets the SLRU files that truncation before <paramref name="firstPage"/> removes.</summary>
+    /// <remarks><c>SimpleLruTruncate</c> removes what lies wholly before, in modular order. Members of multixacts may fill more than half
+    /// of their range: <c>PerformMembersTruncation</c> goes from the oldest file to the new oldest one, here backwards while there are files.</remarks>
     public void TruncateSlru(Fork slru, uint firstPage)
     {
-        if (!_slrus.TryGetValue(slru, out var map))
+        if (_slrus[slru - Fork.SlruXact] is not { } map)
         {
             return;
         }
 
-        for (uint file = 0; file < map.Blocks; file += SlruFile.Pages)
+        uint firstFile = firstPage / SlruFile.Pages;
+        if (slru == Fork.SlruMultiXactMembers)
         {
-            if (SlruFile.Precedes(slru, file, firstPage) && SlruFile.Precedes(slru, file + SlruFile.Pages - 1, firstPage))
+            for (uint file = SlruFile.FileBefore(slru, firstFile); file != firstFile && ForgetFile(map, file);)
             {
-                for (uint page = file; page < file + SlruFile.Pages; page++)
-                {
-                    map.Forget(page, _slots);
-                }
+                file = SlruFile.FileBefore(slru, file);
+            }
+
+            return;
+        }
+
+        for (uint file = 0; file * SlruFile.Pages < map.Blocks; file++)
+        {
+            if (SlruFile.IsFileBefore(slru, file, firstPage))
+            {
+                ForgetFile(map, file);
             }
         }
     }
@@ -129,6 +144,19 @@ public sealed class PageStore : IDisposable
     }
 
     public void Dispose() => _slots.Dispose();
+
+    /// <summary>Forgets the pages of one SLRU file; false when there was none.</summary>
+    private bool ForgetFile(PageMap map, uint file)
+    {
+        bool found = false;
+        for (uint page = file * SlruFile.Pages; page < (file + 1) * SlruFile.Pages; page++)
+        {
+            found |= map.Slot(page) >= 0;
+            map.Forget(page, _slots);
+        }
+
+        return found;
+    }
 
     private void LoadFile(string path, byte[] page, uint first, Func<uint, PageKey> key, Func<PageKey, bool>? include)
     {
@@ -168,21 +196,25 @@ public sealed class PageStore : IDisposable
             return Forks(key.Rel)[(int)key.Fork] ??= new PageMap();
         }
 
-        if (!_slrus.TryGetValue(key.Fork, out var map))
-        {
-            _slrus[key.Fork] = map = new PageMap();
-        }
-
-        return map;
+        return _slrus[key.Fork - Fork.SlruXact] ??= new PageMap();
     }
 
     private PageMap?[] Forks(in RelFileLocator rel)
     {
+        ref var recent = ref Recent(rel);
+        if (recent.Forks is { } known && recent.Rel == rel)
+        {
+            return known;
+        }
+
         if (!_relations.TryGetValue(rel, out var forks))
         {
             _relations[rel] = forks = new PageMap?[4];
         }
 
+        recent = (rel, forks);
         return forks;
     }
+
+    private ref (RelFileLocator Rel, PageMap?[]? Forks) Recent(in RelFileLocator rel) => ref _recent[rel.RelNumber % 64];
 }

@@ -130,10 +130,11 @@ public static class BuiltInWorkload
             ["n"] = scale.Rows.ToString(CultureInfo.InvariantCulture),
             ["xids"] = scale.Xids.ToString(CultureInfo.InvariantCulture),
         };
-        var (status, output) = await server.PsqlAsync(database, path, variables, stopOnError: true, cancel).ConfigureAwait(false);
+        var script = new PsqlScript(path) { Variables = variables, StopOnError = true };
+        var (status, errors) = await server.PsqlAsync(database, script, cancel).ConfigureAwait(false);
         if (status != 0)
         {
-            string error = output.Split('\n').FirstOrDefault(line => line.Contains("ERROR", StringComparison.Ordinal)) ?? output.Trim();
+            string error = errors.Split('\n').FirstOrDefault(line => line.Contains("ERROR", StringComparison.Ordinal)) ?? errors.Trim();
             throw new StockPostgresException($"The built-in workload {name}.sql failed: {error}");
         }
     }

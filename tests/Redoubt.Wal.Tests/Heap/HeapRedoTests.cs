@@ -33,7 +33,7 @@ public sealed class HeapRedoTests
         ControlState control = log.NewControl();
         log.ForEach(control, (in WalRecord record) =>
         {
-            var sink = new HeapSink(follower);
+            var sink = new BlocksOnly<HeapSink>(new HeapSink(follower));
             RecordSplitter.Split(log.Version, record, control, ref sink);
             control.Apply(log.Version, record);
         });

@@ -1,59 +1,7 @@
 namespace Redoubt.Wal.Tests.Heap;
 
 /// <summary>Hands page changes to a follower.</summary>
-internal readonly struct HeapSink(HeapFollower follower) : IRecordSink
+internal readonly struct HeapSink(HeapFollower follower) : IBlockSink
 {
     public void Block(in BlockChange change) => follower.Apply(change);
-
-    public void RelationCreated(in RelFileLocator rel, Fork fork)
-    {
-    }
-
-    public void RelationTruncated(in RelFileLocator rel, Fork fork, uint blocks)
-    {
-    }
-
-    public void RelationDropped(in RelFileLocator rel)
-    {
-    }
-
-    public void DatabaseCreated(uint dbOid, uint spcOid)
-    {
-    }
-
-    public void DatabaseCopied(uint dbOid, uint spcOid, uint sourceDbOid, uint sourceSpcOid)
-    {
-    }
-
-    public void DatabaseDropped(uint dbOid, uint spcOid)
-    {
-    }
-
-    public void TablespaceCreated(uint spcOid, ReadOnlySpan<byte> path)
-    {
-    }
-
-    public void TablespaceDropped(uint spcOid)
-    {
-    }
-
-    public void RelationMap(uint dbOid, uint spcOid, ReadOnlySpan<byte> contents)
-    {
-    }
-
-    public void Prepared(ulong fullXid, ReadOnlySpan<byte> state)
-    {
-    }
-
-    public void PreparedFinished(ulong fullXid)
-    {
-    }
-
-    public void SlruTruncated(Fork slru, uint firstPage)
-    {
-    }
-
-    public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
-    {
-    }
 }
