@@ -40,6 +40,9 @@ public sealed class RedoOracle
     /// <summary>Counters after the last record.</summary>
     public ControlState Control { get; }
 
+    /// <summary>Records whose redo is left out, so that a test can see that this is noticed; null: none.</summary>
+    public RecordFilter? Forgets { get; init; }
+
     /// <summary>What was seen and compared.</summary>
     public RedoCounts Counts { get; }
 
@@ -53,6 +56,11 @@ public sealed class RedoOracle
     public void Apply(in WalRecord record)
     {
         Counts.Saw(record.Rmgr, record.Info);
+        if (Forgets?.Invoke(record) == true)
+        {
+            return;
+        }
+
         var sink = new Sink(this);
         try
         {
@@ -200,6 +208,9 @@ public sealed class RedoOracle
         }
     }
 }
+
+/// <summary>Chooses records.</summary>
+public delegate bool RecordFilter(in WalRecord record);
 
 /// <summary>Redo of one change on one page, in place (<see cref="PageRedo.Apply"/>, or a variant under test).</summary>
 public delegate void PageApplier(PgVersion version, in BlockChange change, Span<byte> page);

@@ -46,6 +46,7 @@ public sealed class StandbyComparison
         comparison.PreparedTransactions();
         comparison.Origins();
         comparison.Databases();
+        comparison.Tablespaces();
         comparison.Control(control, ReadStandbyControl(version, standbyFolder));
         return comparison;
     }
@@ -184,6 +185,32 @@ public sealed class StandbyComparison
             if (!File.Exists(Path.Combine(DatabaseFolder(dbOid, spcOid), "PG_VERSION")))
             {
                 Messages.Add($"Database {dbOid} in tablespace {spcOid}: redo has it, PostgreSQL has no PG_VERSION there.");
+            }
+        }
+
+        foreach (var (dbOid, spcOid) in RelationFile.DatabasesWithVersion(_folder))
+        {
+            if (!_ours.RelationMaps.ContainsKey((dbOid, spcOid)))
+            {
+                Messages.Add($"Database {dbOid} in tablespace {spcOid}: PostgreSQL has it, redo does not.");
+            }
+        }
+    }
+
+    private void Tablespaces()
+    {
+        var theirs = new HashSet<uint>();
+        foreach (string path in Directory.GetFileSystemEntries(Path.Combine(_folder, "pg_tblspc")))
+        {
+            theirs.Add(uint.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
+        }
+
+        Files++;
+        foreach (uint spcOid in theirs.Union(_ours.Tablespaces))
+        {
+            if (theirs.Contains(spcOid) != _ours.Tablespaces.Contains(spcOid))
+            {
+                Messages.Add($"Tablespace {spcOid}: {(theirs.Contains(spcOid) ? "PostgreSQL has it, redo does not." : "redo has it, PostgreSQL does not.")}");
             }
         }
     }

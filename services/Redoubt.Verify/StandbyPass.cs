@@ -1,3 +1,4 @@
+using Redoubt.Verify.Workloads;
 using Redoubt.Wal;
 
 namespace Redoubt.Verify;
@@ -30,19 +31,23 @@ internal static class StandbyPass
 
             standby.CopyDataFrom(primary.DataFolder);
             var control = VerifyRedo.ReadControl(primary);
+            uint firstMember = control.NextMultiXactOffset;
             using var cluster = new ClusterState(primary.DataFolder, folder);
             var oracle = new RedoOracle(options.Version, cluster, control, options.Apply)
             {
-                OnRefused = refusal => VerifyRedo.Say(result, refusal.Message),
+                Forgets = options.Forgets,
+                OnRefused = refusal => VerifyRedo.Say(options, result, refusal.Message),
             };
             using var follower = new WalFollower(primary, control, oracle.Apply) { KeepLog = true };
+            // The slot may be dropped by a workload; the standby needs the log from its start.
+            var keepAll = BuiltInWorkload.With(settings, "wal_keep_size", "1TB");
             var scale = options.Scale with { Rows = Math.Min(options.Scale.Rows, 20_000) };
-            var kinds = await VerifyRedo.RunWorkloadsAsync(options, primary, settings, scale, follower, Progress, cancel).ConfigureAwait(false);
+            var kinds = await VerifyRedo.RunWorkloadsAsync(options, primary, keepAll, scale, follower, Progress, cancel).ConfigureAwait(false);
             var end = VerifyRedo.ReadControl(primary);
             follower.ReadTo(end.Lsn);
-            if (options.Workloads.Count == 0 && end.NextMultiXactOffset >= control.NextMultiXactOffset)
+            if (options.Workloads.Count == 0 && end.NextMultiXactOffset >= firstMember)
             {
-                throw new StockPostgresException("The built-in workload did not make enough multixacts to wrap around the range of their members.");
+                throw new StockPostgresException($"The built-in workload did not wrap around the range of multixact members: from {firstMember} to {end.NextMultiXactOffset}.");
             }
 
             Progress("replay by a stock standby");
@@ -51,9 +56,9 @@ internal static class StandbyPass
             Progress("compare");
             var pages = ClusterComparison.WithStandby(cluster, standby.DataFolder, kinds);
             var files = StandbyComparison.Run(cluster, oracle.Control, standby.DataFolder, options.Version);
-            foreach (string message in pages.Messages.Concat(files.Messages))
+            foreach (string message in files.Messages.Concat(pages.Messages))
             {
-                VerifyRedo.Say(result, $"standby: {message}");
+                VerifyRedo.Say(options, result, $"standby: {message}");
             }
 
             oracle.Counts.Mismatches += pages.Differences + files.Messages.Count;

@@ -9,8 +9,6 @@ namespace Redoubt.Verify;
 /// </summary>
 public static class VerifyRedo
 {
-    private const int MaxMessages = 50;
-
     /// <summary>Runs all passes.</summary>
     /// <exception cref="StockPostgresException">A server could not be run.</exception>
     /// <exception cref="WalFormatException">The log itself cannot be read.</exception>
@@ -62,6 +60,7 @@ public static class VerifyRedo
         ["shared_buffers"] = "256MB",
         ["max_wal_size"] = "1GB",
         ["max_slot_wal_keep_size"] = "-1",
+        ["wal_keep_size"] = "1GB",
         ["log_min_messages"] = "fatal",
         ["maintenance_work_mem"] = "64MB",
     };
@@ -86,8 +85,9 @@ public static class VerifyRedo
             using var cluster = new ClusterState(server.DataFolder, folder);
             var oracle = new RedoOracle(options.Version, cluster, control, options.Apply)
             {
+                Forgets = options.Forgets,
                 OnMismatch = mismatch => Report(options, result, mismatch),
-                OnRefused = refusal => Say(result, refusal.Message),
+                OnRefused = refusal => Say(options, result, refusal.Message),
             };
             using var follower = new WalFollower(server, control, oracle.Apply);
             var kinds = await RunWorkloadsAsync(options, server, settings, scale, follower, Progress, cancel).ConfigureAwait(false);
@@ -97,7 +97,7 @@ public static class VerifyRedo
             var comparison = ClusterComparison.WithPrimary(cluster, server.DataFolder, kinds);
             foreach (string message in comparison.Messages)
             {
-                Say(result, $"{name}, final state: {message}");
+                Say(options, result, $"{name}, final state: {message}");
             }
 
             oracle.Counts.Mismatches += comparison.Differences;
@@ -145,9 +145,9 @@ public static class VerifyRedo
     internal static ControlState ReadControl(StockPostgres server) =>
         ControlState.FromControlFile(server.Version, File.ReadAllBytes(Path.Combine(server.DataFolder, "global", "pg_control")));
 
-    internal static void Say(VerifyRedoResult result, string message)
+    internal static void Say(VerifyRedoOptions options, VerifyRedoResult result, string message)
     {
-        if (result.Messages.Count < MaxMessages)
+        if (result.Messages.Count < options.MaxMessages)
         {
             result.Messages.Add(message);
         }
@@ -169,12 +169,12 @@ public static class VerifyRedo
 
     private static void Report(VerifyRedoOptions options, VerifyRedoResult result, in RedoMismatch mismatch)
     {
-        if (result.Messages.Count < MaxMessages && options.DumpFolder is { } folder)
+        if (result.Messages.Count < options.MaxMessages && options.DumpFolder is { } folder)
         {
             mismatch.Dump(folder);
         }
 
-        Say(result, mismatch.ToString());
+        Say(options, result, mismatch.ToString());
     }
 
     private static void DeleteData(string folder) => Directory.Delete(folder, recursive: true);

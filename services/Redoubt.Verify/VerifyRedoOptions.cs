@@ -24,11 +24,17 @@ public sealed record VerifyRedoOptions
     /// <summary>Folder that gets the pages of the first mismatches; null: none is written.</summary>
     public string? DumpFolder { get; init; }
 
+    /// <summary>How many differences and refusals are put into words; all are counted.</summary>
+    public int MaxMessages { get; init; } = 50;
+
     /// <summary>Receives one line per step.</summary>
     public Action<string>? Progress { get; init; }
 
     /// <summary>The redo under test; null for the real one.</summary>
     public PageApplier? Apply { get; init; }
+
+    /// <summary>Records whose redo is left out, so that a test can see that this is noticed; null: none.</summary>
+    public RecordFilter? Forgets { get; init; }
 
     /// <summary>Which passes of the built-in workloads to run; all by default.</summary>
     public VerifyPasses Passes { get; init; } = VerifyPasses.All;

@@ -130,7 +130,15 @@ public sealed class WalFollower : IDisposable
         var advance = new NpgsqlCommand($"SELECT pg_replication_slot_advance('{Slot}', '{_advanced}')", connection);
         await using (advance.ConfigureAwait(false))
         {
-            await advance.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
+            try
+            {
+                await advance.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedObject)
+            {
+                // A workload dropped every slot there was; until this moment wal_keep_size has kept the log.
+                await PrepareAsync(stop).ConfigureAwait(false);
+            }
         }
     }
 

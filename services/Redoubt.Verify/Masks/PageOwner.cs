@@ -7,7 +7,7 @@ namespace Redoubt.Verify.Masks;
 /// Whose a page is, by its special space: for relations that no catalog knows, such as those of transactions that a crash or a prepared
 /// state left unfinished. Access methods mark their pages for tools that look at files alone (<c>HASHO_PAGE_ID</c> and its like).
 /// </summary>
-internal static class PageOwner
+public static class PageOwner
 {
     private const int SpecialAt = 16;
 

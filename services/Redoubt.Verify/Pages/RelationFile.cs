@@ -24,38 +24,39 @@ public readonly partial record struct RelationFile(string Path, RelFileLocator R
             yield return file;
         }
 
-        foreach (var file in InDatabases(System.IO.Path.Combine(dataFolder, "base"), DefaultTablespace))
+        foreach (var (folder, spcOid, dbOid) in DatabaseFolders(dataFolder))
         {
-            yield return file;
-        }
-
-        string tablespaces = System.IO.Path.Combine(dataFolder, "pg_tblspc");
-        foreach (string tablespace in Directory.Exists(tablespaces) ? Directory.GetDirectories(tablespaces) : [])
-        {
-            if (!uint.TryParse(System.IO.Path.GetFileName(tablespace), CultureInfo.InvariantCulture, out uint spcOid))
+            foreach (var file in InFolder(folder, spcOid, dbOid))
             {
-                continue;
-            }
-
-            foreach (string version in Directory.GetDirectories(tablespace, "PG_*"))
-            {
-                foreach (var file in InDatabases(version, spcOid))
-                {
-                    yield return file;
-                }
+                yield return file;
             }
         }
     }
 
-    private static IEnumerable<RelationFile> InDatabases(string folder, uint spcOid)
+    /// <summary>The databases that live in a tablespace by name, not only with some of their relations: their folders have a PG_VERSION.</summary>
+    public static IEnumerable<(uint DbOid, uint SpcOid)> DatabasesWithVersion(string dataFolder) => DatabaseFolders(dataFolder)
+        .Where(database => File.Exists(System.IO.Path.Combine(database.Folder, "PG_VERSION")))
+        .Select(database => (database.DbOid, database.SpcOid));
+
+    private static IEnumerable<(string Folder, uint SpcOid, uint DbOid)> DatabaseFolders(string dataFolder)
     {
-        foreach (string database in Directory.GetDirectories(folder))
+        var places = new List<(string Folder, uint SpcOid)> { (System.IO.Path.Combine(dataFolder, "base"), DefaultTablespace) };
+        string tablespaces = System.IO.Path.Combine(dataFolder, "pg_tblspc");
+        foreach (string tablespace in Directory.Exists(tablespaces) ? Directory.GetDirectories(tablespaces) : [])
         {
-            if (uint.TryParse(System.IO.Path.GetFileName(database), CultureInfo.InvariantCulture, out uint dbOid))
+            if (uint.TryParse(System.IO.Path.GetFileName(tablespace), CultureInfo.InvariantCulture, out uint spcOid))
             {
-                foreach (var file in InFolder(database, spcOid, dbOid))
+                places.AddRange(Directory.GetDirectories(tablespace, "PG_*").Select(version => (version, spcOid)));
+            }
+        }
+
+        foreach (var (place, spcOid) in places)
+        {
+            foreach (string database in Directory.GetDirectories(place))
+            {
+                if (uint.TryParse(System.IO.Path.GetFileName(database), CultureInfo.InvariantCulture, out uint dbOid))
                 {
-                    yield return file;
+                    yield return (database, spcOid, dbOid);
                 }
             }
         }

@@ -35,6 +35,36 @@ public sealed class WalStreamReaderTests
         Assert.DoesNotContain(kinds, kind => kind.Contains("UNKNOWN"));
     }
 
+    [Fact]
+    public void A_record_of_more_than_64_MiB_is_put_together_across_pages_and_files()
+    {
+        const byte message = 0;
+        byte[] content = new byte[70 << 20];
+        new Random(70).NextBytes(content);
+        var start = new Lsn(0x1000028);
+        var log = new TestLog(PgVersion.Pg18, start, Lsn.Invalid);
+        log.AddRecord(RmgrId.LogicalMessage, message, content);
+        log.AddRecord(RmgrId.LogicalMessage, message, [1, 2, 3]);
+        byte[] bytes = log.Bytes;
+        using var reader = new WalStreamReader(PgVersion.Pg18, start);
+        var lengths = new List<int>();
+        for (int at = 0; at < bytes.Length;)
+        {
+            int length = Math.Min(1 << 20, bytes.Length - at);
+            reader.Append(log.At + (ulong)at, bytes.AsSpan(at, length));
+            at += length;
+            while (reader.TryRead(out WalRecord record))
+            {
+                lengths.Add(record.Bytes.Length);
+                RecordParts.Parse(record, out RecordParts parts);
+                Assert.True(parts.MainData.Length == 3 || parts.MainData.SequenceEqual(content));
+            }
+        }
+
+        Assert.Equal([content.Length + 29, 32], lengths);
+        Assert.Equal(log.End, reader.Position);
+    }
+
     [Theory]
     [InlineData(PgVersion.Pg17)]
     [InlineData(PgVersion.Pg18)]
