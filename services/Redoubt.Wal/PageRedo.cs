@@ -88,19 +88,6 @@ public static class PageRedo
         PageImage.Restore(change, page);
     }
 
-    /// <summary>
-    /// True when PostgreSQL's redo would tell the free-space map about the page after this change (<c>XLogRecordPageWithFreeSpace</c> in
-    /// access/heap/heapam.c): so many bytes are free on it.
-    /// </summary>
-    /// <param name="change">The change that was applied.</param>
-    /// <param name="pageAfter">The page as <see cref="Apply"/> left it.</param>
-    /// <param name="freeBytes">Free bytes on the page.</param>
-    public static bool FreeSpaceHint(in BlockChange change, ReadOnlySpan<byte> pageAfter, out int freeBytes)
-    {
-        RequirePage(pageAfter.Length);
-        return HeapFreeSpaceHint.Get(change, pageAfter, out freeBytes);
-    }
-
     private static void RequirePage(int length)
     {
         if (length != PageSize)

@@ -16,7 +16,7 @@ internal sealed class HeapFollower(PgVersion version)
 
     public int Survived { get; private set; }
 
-    public int Hints { get; private set; }
+    public int Freed { get; private set; }
 
     public long Allocated { get; private set; }
 
@@ -46,12 +46,34 @@ internal sealed class HeapFollower(PgVersion version)
         }
 
         long before = GC.GetAllocatedBytesForCurrentThread();
+        int roomBefore = HeapSpace.FreeBytes(page);
         PageRedo.Apply(version, change, page);
-        bool hint = PageRedo.FreeSpaceHint(change, page, out int free);
+        int room = HeapSpace.FreeBytes(page);
+        var effect = HeapSpace.Of(change);
         Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.InRange(free, 0, PageRedo.PageSize);
-        Hints += hint ? 1 : 0;
+        CheckRoom(change, effect, roomBefore, room);
         Applied++;
+    }
+
+    /// <summary>What is told from the record alone is what happens to the page.</summary>
+    private void CheckRoom(in BlockChange change, SpaceEffect effect, int before, int after)
+    {
+        Assert.InRange(after, 0, PageRedo.PageSize);
+        if (change.Key.Fork != Fork.Main || change.Rmgr is not (RmgrId.Heap or RmgrId.Heap2))
+        {
+            Assert.Equal(SpaceEffect.None, effect);
+            return;
+        }
+
+        if ((change.Flags & (BlockChangeFlags.WillInit | BlockChangeFlags.ApplyImage)) != 0)
+        {
+            return;
+        }
+
+        Assert.True(
+            effect switch { SpaceEffect.None => after == before, SpaceEffect.Changed => after <= before, _ => after >= before },
+            $"{change.Key} at {change.Lsn}, kind {change.Rmgr} {change.Info:X2}: {effect}, {before} → {after} bytes");
+        Freed += effect == SpaceEffect.Freed && after > before ? 1 : 0;
     }
 
     private void ApplyDamaged(in BlockChange change, byte[] page)
@@ -61,7 +83,7 @@ internal sealed class HeapFollower(PgVersion version)
         try
         {
             PageRedo.Apply(version, damaged, copy);
-            PageRedo.FreeSpaceHint(damaged, copy, out _);
+            HeapSpace.FreeBytes(copy);
             Survived++;
         }
         catch (RedoException e)
