@@ -217,6 +217,29 @@ public sealed class PageTests
         Assert.Equal(1, volume.Server(0).Host.Segments[0].Metrics.CorruptionFound);
     }
 
+    [Fact]
+    public async Task Scrubbing_finds_damage_in_every_round()
+    {
+        await using var volume = await TestVolume.StartAsync(3, change: o => o with { ScrubBytesPerSecond = 1 << 20 });
+        await using var writer = await OpenAsync(volume, All);
+        var written = new ulong[3];
+        for (uint block = 0; block < written.Length; block++)
+        {
+            await AppendAsync(writer, All, TestRecords.FullPage(Key(block), TestRecords.Page(42)));
+            written[block] = writer.End;
+        }
+
+        // Its PG_VERSION becomes a row behind those of pages.
+        await AppendAsync(writer, All, TestRecords.CreateDatabase(6));
+        await ReadAsync(volume, 0, writer, writer.End, Key(0));
+        var segment = volume.Server(0).Host.Segments[0];
+        for (uint block = 0; block < written.Length; block++)
+        {
+            segment.SpoilRow(Key(block), written[block]);
+            await TestVolume.Until(() => Task.FromResult(segment.Metrics.CorruptionRepaired == block + 1), $"the row of block {block} is repaired");
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

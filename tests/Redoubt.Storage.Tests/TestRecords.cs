@@ -71,6 +71,13 @@ internal static class TestRecords
         return Seal(record, xid: 0, rmgr: 4, info: 0x00);
     }
 
+    /// <summary><c>XLOG_DBASE_CREATE_WAL_LOG</c> in the default tablespace.</summary>
+    public static byte[] CreateDatabase(uint database)
+    {
+        byte[] record = [.. new byte[WalRecord.HeaderLength], 0xFF, 8, .. BitConverter.GetBytes(database), .. BitConverter.GetBytes(1663)];
+        return Seal(record, xid: 0, rmgr: 4, info: 0x10);
+    }
+
     /// <summary>A page of one byte value, with a page header that redo accepts.</summary>
     public static byte[] Page(byte fill)
     {

@@ -206,15 +206,17 @@ internal sealed partial class Segment
         {
             using var scan = store.NewIterator(scan: true);
             long bytes = 0;
-            for (scan.Seek(cursor); scan.Valid() && bytes < budget; scan.Next())
+            bool ended = true;
+            for (scan.Seek(cursor); scan.Valid() && scan.GetKeySpan()[0] == StoreKeys.Page; scan.Next())
             {
                 var key = scan.GetKeySpan();
-                if (key[0] != StoreKeys.Page)
+                cursor = key.ToArray();
+                if (bytes >= budget)
                 {
+                    ended = false;
                     break;
                 }
 
-                cursor = key.ToArray();
                 var value = scan.GetValueSpan();
                 bytes += value.Length;
                 var page = PageKey.Read(key[1..]);
@@ -228,9 +230,9 @@ internal sealed partial class Segment
                 }
             }
 
-            if (!scan.Valid())
+            PageStore.Check(scan);
+            if (ended)
             {
-                PageStore.Check(scan);
                 cursor = [StoreKeys.Page];
             }
         }
