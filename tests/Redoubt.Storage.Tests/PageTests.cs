@@ -143,6 +143,60 @@ public sealed class PageTests
     }
 
     [Fact]
+    public async Task Pages_of_a_truncated_commit_log_go_and_new_ones_of_the_same_number_stay()
+    {
+        const uint XidsPerPage = 32_768;
+        await using var volume = await TestVolume.StartAsync(1);
+        await using var writer = await OpenAsync(volume, [0]);
+        ulong first = 0;
+        foreach (uint page in (uint[])[0, 31, 32, 64, 70])
+        {
+            await AppendAsync(writer, [0], TestRecords.ZeroCommitLog(page));
+            first = first == 0 ? writer.End : first;
+            await AppendAsync(writer, [0], TestRecords.Commit((page * XidsPerPage) + 4));
+        }
+
+        ulong full = writer.End;
+
+        // Refused as PostgreSQL refuses it: the page in use would go.
+        await AppendAsync(writer, [0], TestRecords.TruncateCommitLog(128));
+        Assert.Equal((bool[])[true, true, true, true, true], await FoundAsync(writer.End));
+        await AppendAsync(writer, [0], TestRecords.TruncateCommitLog(65));
+        ulong cut = writer.End;
+        Assert.Equal((bool[])[true, true, true, true, true], await FoundAsync(full));
+        Assert.Equal((bool[])[false, false, false, true, true], await FoundAsync(cut));
+
+        // Once around the circle the number comes again.
+        await AppendAsync(writer, [0], TestRecords.ZeroCommitLog(31));
+        await AppendAsync(writer, [0], TestRecords.Commit((31 * XidsPerPage) + 8));
+        byte[] expected = new byte[PageRedo.PageSize];
+        expected[2] = 1;
+        Assert.Equal(expected, await ReadAsync(volume, 0, writer, writer.End, PageKey.Slru(Fork.SlruXact, 31)));
+        await writer.HeartbeatAsync(0, writer.End);
+        var segment = volume.Server(0).Host.Segments[0];
+        await TestVolume.Until(
+            () => Task.FromResult(Record.Exception(() => segment.SpoilRow(PageKey.Slru(Fork.SlruXact, 0), first)) is ArgumentException), "the row goes");
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Equal((bool[])[false, true, false, true, true], await FoundAsync(writer.End));
+            Assert.Equal(expected, await ReadAsync(volume, 0, writer, writer.End, PageKey.Slru(Fork.SlruXact, 31)));
+            await volume.StopAsync(0);
+            await volume.StartAsync(0);
+        }
+
+        async Task<bool[]> FoundAsync(ulong at)
+        {
+            var found = new List<bool>();
+            foreach (uint page in (uint[])[0, 31, 32, 64, 70])
+            {
+                found.Add(await ReadAsync(volume, 0, writer, at, PageKey.Slru(Fork.SlruXact, page)) is not null);
+            }
+
+            return [.. found];
+        }
+    }
+
+    [Fact]
     public async Task Long_chains_become_images_and_read_the_same()
     {
         await using var volume = await TestVolume.StartAsync(1);

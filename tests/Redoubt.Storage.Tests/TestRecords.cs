@@ -32,6 +32,14 @@ internal static class TestRecords
         return Seal(record, xid, rmgr: 1, info: 0x00);
     }
 
+    /// <summary><c>CLOG_ZEROPAGE</c>: the commit log gets a page.</summary>
+    public static byte[] ZeroCommitLog(long page) =>
+        Seal([.. new byte[WalRecord.HeaderLength], 0xFF, 8, .. BitConverter.GetBytes(page)], xid: 0, rmgr: 3, info: 0x00);
+
+    /// <summary><c>CLOG_TRUNCATE</c> to a page.</summary>
+    public static byte[] TruncateCommitLog(long page) =>
+        Seal([.. new byte[WalRecord.HeaderLength], 0xFF, 16, .. BitConverter.GetBytes(page), .. new byte[8]], xid: 0, rmgr: 3, info: 0x10);
+
     /// <summary><c>XLOG_SMGR_TRUNCATE</c> of all forks.</summary>
     public static byte[] Truncate(in RelFileLocator rel, uint blocks)
     {

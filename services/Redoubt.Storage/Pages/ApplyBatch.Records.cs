@@ -85,6 +85,15 @@ internal sealed partial class ApplyBatch
         }
     }
 
+    /// <remarks>Multixact members stay: where the removed part begins is not told here, and order does not tell it.</remarks>
+    private void SlruTruncated(Fork slru, uint firstPage)
+    {
+        if (_group == 0 && slru != Fork.SlruMultiXactMembers && !SlruOrder.IsApparentWraparound(slru, firstPage, _control!))
+        {
+            Cut(default, (byte)slru, firstPage);
+        }
+    }
+
     private void DatabaseCreated(uint dbOid, uint spcOid)
     {
         Small(StoreKeys.Database, StoreKeys.Numbers(dbOid, spcOid), []);
@@ -233,10 +242,7 @@ internal sealed partial class ApplyBatch
         public void PreparedFinished(ulong fullXid) =>
             batch.Small(StoreKeys.Prepared, StoreKeys.Number(fullXid), [], exists: false);
 
-        public void SlruTruncated(Fork slru, uint firstPage)
-        {
-            // Pages before it may be removed, not must: what is served there is never read by PostgreSQL again.
-        }
+        public void SlruTruncated(Fork slru, uint firstPage) => batch.SlruTruncated(slru, firstPage);
 
         public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
         {

@@ -3,7 +3,7 @@ using Redoubt.Wal;
 namespace Redoubt.Storage.Pages;
 
 /// <summary>
-/// Truncations and drops, in memory: a page version at or below a cut of its fork, relation or database is gone for reads at or above the
+/// Truncations and drops, in memory: a page version at or below a cut of its fork, relation, database or SLRU is gone for reads at or above the
 /// cut. It makes dropping a large table one row instead of one a page, and keeps old pages from coming back when a file grows again.
 /// </summary>
 internal sealed class CutTable
@@ -26,7 +26,7 @@ internal sealed class CutTable
     /// <summary>Adds a cut; adding it again changes nothing.</summary>
     /// <param name="rel">Relation number 0: the whole database in that tablespace.</param>
     /// <param name="fork">255: all forks.</param>
-    /// <param name="blocks">First block that is gone.</param>
+    /// <param name="blocks">First block that is gone; of an SLRU (relation 0/0/0) the page that older ones are gone before.</param>
     /// <param name="lsn">Versions at or below.</param>
     public void Add(in RelFileLocator rel, byte fork, uint blocks, ulong lsn)
     {
@@ -66,11 +66,6 @@ internal sealed class CutTable
     /// <summary>Versions of the page at or below the result do not exist for a read at <paramref name="readPoint"/>; 0: none is hidden.</summary>
     public ulong Floor(in PageKey key, ulong readPoint)
     {
-        if (key.IsSlru)
-        {
-            return 0;
-        }
-
         lock (_gate)
         {
             ulong floor = 0;
@@ -78,14 +73,15 @@ internal sealed class CutTable
             {
                 foreach (var (lsn, fork, blocks) in own)
                 {
-                    if (lsn <= readPoint && lsn > floor && key.Block >= blocks && (fork == AllForks || fork == (byte)key.Fork))
+                    if (lsn <= readPoint && lsn > floor && (fork == AllForks || fork == (byte)key.Fork)
+                        && (key.IsSlru ? SlruOrder.IsRemoved(key.Fork, key.Block, blocks) : key.Block >= blocks))
                     {
                         floor = lsn;
                     }
                 }
             }
 
-            if (_cuts.TryGetValue(key.Rel with { RelNumber = 0 }, out var database))
+            if (!key.IsSlru && _cuts.TryGetValue(key.Rel with { RelNumber = 0 }, out var database))
             {
                 foreach (var (lsn, _, _) in database)
                 {

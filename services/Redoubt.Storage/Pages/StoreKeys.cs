@@ -9,7 +9,7 @@ namespace Redoubt.Storage.Pages;
 /// </summary>
 /// <remarks>
 /// <c>P</c> page key (17), LSN (8), ordinal in the record (2) → change or image. <c>F</c> relation (12), fork (1), LSN → blocks.
-/// <c>K</c> relation (12), fork (1, 255 = all), LSN → blocks: versions at or below that LSN of blocks from there on are gone; relation number 0 = whole database.
+/// <c>K</c> relation (12), fork (1, 255 = all), LSN → blocks: versions at or below that LSN of blocks from there on are gone; relation number 0 = whole database; of an SLRU (relation all zero) the page that older ones are gone before.
 /// <c>S</c> path, 0, LSN → small file. <c>B</c> database, space, LSN. <c>T</c> space, LSN → path. <c>X</c> full xid, LSN → prepared state.
 /// <c>A</c> relation (12), stripe (4) → <see cref="FreeSpaceRow"/>; <c>D</c> relation, stripe: that row is stale. Both without versions: free space is advice.
 /// <c>O</c> origin (2), LSN. <c>C</c> LSN → ControlState. <c>M</c> name → this store's own state.
