@@ -13,7 +13,7 @@ namespace Redoubt.Storage.Segments;
 
 /// <summary>
 /// One copy of one protection group: its log, its page store, and what it promised. This part: opening, closing, saying how it is.
-/// The rest: Append, Epochs, Apply, Read, Bootstrap, Repair, Upkeep.
+/// The rest: Append, Epochs, Apply, Read, FreeSpace, Bootstrap, FetchLog, Gossip, Repair, Rebuild, Upkeep, Horizon.
 /// </summary>
 /// <remarks>Locks: <c>_applyGate</c> before <c>_gate</c>. <c>_gate</c> guards the core, the segment file and sessions; epochs are persisted inside it,
 /// so that no acknowledgement can slip between a grant's decision and its effect.</remarks>
