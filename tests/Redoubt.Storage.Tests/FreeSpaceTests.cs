@@ -1,6 +1,8 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Redoubt.Protocol.V1;
+using Redoubt.Storage.Pages;
+using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
 
 namespace Redoubt.Storage.Tests;
@@ -156,6 +158,49 @@ public sealed class FreeSpaceTests
         await writer.HeartbeatAsync(0, writer.End);
         await TestVolume.Until(async () => (await SlotsAsync(volume, 0, writer, level: 1, 1)).Categories.IsEmpty, "rows beyond the cut go");
         await CheckAsync(volume, 0, writer);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1000)]
+    public void Rows_of_a_heap_that_grows_between_passes_stay(int rowsPerSlice)
+    {
+        string folder = Directory.CreateTempSubdirectory("redoubt-collect-").FullName;
+        try
+        {
+            using var cache = new RocksCache(1 << 20);
+            using var store = PageStore.Open(folder, cache, 4 << 20);
+            var collector = new Collector();
+            Span<byte> size = stackalloc byte[StoreKeys.ForkLength];
+            Span<byte> stripe = stackalloc byte[StoreKeys.StripeLength];
+            for (uint stripes = 1; stripes <= 3; stripes++)
+            {
+                StoreKeys.WriteFork(size, StoreKeys.ForkSize, Table, (byte)Fork.Main, stripes * 10);
+                store.Put(size, BitConverter.GetBytes(stripes * HeapStripe.Blocks));
+                StoreKeys.WriteStripe(stripe, StoreKeys.FreeSpace, new HeapStripe(Table, stripes - 1));
+                store.Put(stripe, new FreeSpaceRow().Bytes);
+                StoreKeys.WriteStripe(stripe, StoreKeys.FreeSpaceStale, new HeapStripe(Table, stripes));
+                store.Put(stripe, [1]);
+
+                // One pass in slices: sizes that are superseded go, and stripes beyond the end.
+                for (int slice = 0; slice < 20; slice++)
+                {
+                    collector.Slice(store, PgVersion.Pg17, (stripes * 10) + 1, rowsPerSlice);
+                }
+
+                for (uint n = 0; n < 4; n++)
+                {
+                    StoreKeys.WriteStripe(stripe, StoreKeys.FreeSpace, new HeapStripe(Table, n));
+                    Assert.Equal(n < stripes, store.Get(stripe.ToArray()) is not null);
+                    StoreKeys.WriteStripe(stripe, StoreKeys.FreeSpaceStale, new HeapStripe(Table, n));
+                    Assert.Null(store.Get(stripe.ToArray()));
+                }
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]

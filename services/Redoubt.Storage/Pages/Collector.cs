@@ -31,6 +31,8 @@ internal sealed class Collector
             _cuts = CutsBelow(store, horizon);
         }
 
+        // What is remembered of a heap is good for one slice: it may grow.
+        _heap = default;
         using var batch = new WriteBatch();
         using var scan = store.NewIterator(scan: true);
         var group = new List<byte[]>();
@@ -62,6 +64,13 @@ internal sealed class Collector
             if (key[0] is StoreKeys.FreeSpace or StoreKeys.FreeSpaceStale)
             {
                 removed += CollectFreeSpace(store, key, batch);
+                if (seen >= rows)
+                {
+                    _cursor = [.. key, 0];
+                    ended = false;
+                    break;
+                }
+
                 continue;
             }
 
