@@ -1,14 +1,39 @@
 #!/usr/bin/env bash
 # rootfs.sh OUT [MAJOR...]: lays out the images as folders without a container engine: OUT/redoubt and OUT/redoubt-compute-pgMAJOR, each with
 # rootfs/ and config.json (Entrypoint, Env, User). The same steps as the Dockerfiles, but for the base: instead of Debian's packages, the
-# shared libraries that the binaries need and a shell are taken from this machine. REDOUBT_PG_BIN_17, _18: a PostgreSQL that is there already.
+# shared libraries that the binaries need and a shell are taken from this machine. Does nothing while OUT is newer than all sources.
+# What ./redoubt has published from these very sources and the PostgreSQL that it has downloaded (the same package) are taken from REDOUBT_HOME
+# (default .redoubt). REDOUBT_PG_BIN_17, _18: bin folder of another PostgreSQL.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$here")
+home=$(realpath -m "${REDOUBT_HOME:-$top/.redoubt}")
 out=$(realpath -m "$1"); shift
 majors=("${@:-17}")
 dotnet_root=${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}
 work=$out/.work
-mkdir -p "$out" "$work"
+mkdir -p "$out"
+exec 9>"$out/.lock"
+flock 9
+
+newer() { # newer STAMP FOLDER...: whether a source there is
+  local stamp=$1; shift
+  [ -n "$(find "$@" "$top"/Directory.*.props "$top/global.json" \( -name bin -o -name obj \) -prune -o -type f -newer "$stamp" -print -quit)" ]
+}
+
+is_current() {
+  local image
+  for image in redoubt "${majors[@]/#/redoubt-compute-pg}"; do
+    [ -e "$out/$image/stamp" ] && ! newer "$out/$image/stamp" "$top/services" "$top/operator" "$here" || return 1
+  done
+}
+if is_current; then
+  echo "the images in $out are newer than all sources"
+  exit 0
+fi
+rm -rf "$work"
+mkdir -p "$work"
+touch "$work/stamp"
 
 base() { # base ROOT: what debian:bookworm-slim and useradd give
   local root=$1
@@ -52,20 +77,31 @@ image() { # image NAME ENTRYPOINT: swaps the finished folder in
   libraries "$work/$1/rootfs"
   config "$work/$1" "$2"
   chmod -R a+rX "$work/$1"
+  touch -r "$work/stamp" "$work/$1/stamp"
   rm -rf "${out:?}/$1"
   mv "$work/$1" "$out/$1"
   echo "$1: $(du -sm "$out/$1/rootfs" | cut -f1) MB"
 }
 
+service() { # service OUT PROJECT: as in the Dockerfiles, or what ./redoubt has published from the same sources
+  local published=$home/bin/$(basename "$2")
+  if [ -d "$published" ] && [ "$(cat "$home/bin/stamp")" = "$top" ] && ! newer "$home/bin/stamp" "$top/services"; then
+    mkdir -p "$1"
+    cp -a "$published/." "$1/"
+  else
+    "$here/publish.sh" "$1" "$2"
+  fi
+}
+
 export WORK=${WORK:-$out/.build}
-rm -rf "$work"/redoubt*
 root=$work/redoubt/rootfs
 base "$root"
 runtime "$root"
-"$here/publish.sh" "$root/redoubt" operator services/Redoubt.Storage
+service "$root/redoubt" services/Redoubt.Storage
+service "$root/redoubt" operator
 image redoubt /redoubt/Redoubt.Storage
 
-"$here/publish.sh" "$work/redoubt-agent" services/Redoubt.Compute
+service "$work/redoubt-agent" services/Redoubt.Compute
 "$here/pgshim.sh" "$work/redoubt-agent/pgshim.so"
 for major in "${majors[@]}"; do
   root=$work/redoubt-compute-pg$major/rootfs
@@ -73,9 +109,10 @@ for major in "${majors[@]}"; do
   runtime "$root"
   cp -a "$work/redoubt-agent" "$root/redoubt"
   given=REDOUBT_PG_BIN_$major
-  if [ -n "${!given:-}" ]; then
+  postgres=${!given:-$home/postgres-$major/bin}/..
+  if [ -e "$postgres/share/postgresql/postgres.bki" ] || [ -e "$postgres/share/postgres.bki" ]; then
     mkdir -p "$root/usr/lib/postgresql/$major"
-    cp -a "${!given}/../." "$root/usr/lib/postgresql/$major/"
+    cp -a "$postgres/." "$root/usr/lib/postgresql/$major/"
   else
     "$here/postgres.sh" "$major" "$root/usr/lib/postgresql/$major"
   fi

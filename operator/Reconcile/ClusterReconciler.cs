@@ -59,8 +59,9 @@ public sealed class ClusterReconciler(
         {
             // Tell it where people look; then back off.
             refused = e;
-            told.Add(new PlannedEvent(true, "ApplyFailed", e.Message));
-            Degrade(plan.Status, e.Message);
+            var reason = e.Reason == PlanExecutor.NameTaken ? PlanExecutor.NameTaken : "ApplyFailed";
+            told.Add(new PlannedEvent(true, reason, e.Message));
+            Degrade(plan.Status, reason, e.Message);
         }
 
         if (plan.Status is { } status)
@@ -114,7 +115,7 @@ public sealed class ClusterReconciler(
         }
     }
 
-    private void Degrade(DatabaseClusterStatus status, string message)
+    private void Degrade(DatabaseClusterStatus status, string reason, string message)
     {
         var degraded = status.Conditions!.First(c => c.Type == ConditionTypes.Degraded);
         if (degraded.Status != "True")
@@ -123,7 +124,7 @@ public sealed class ClusterReconciler(
         }
 
         degraded.Status = "True";
-        degraded.Reason = "ApplyFailed";
+        degraded.Reason = reason;
         degraded.Message = message;
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using k8s;
@@ -14,6 +15,9 @@ namespace Redoubt.Operator.Reconcile;
 /// <summary>Does the steps of a plan, leaving out what is so already.</summary>
 public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations expectations, ILogger log)
 {
+    /// <summary>Reason of a refusal that is our own: somebody else's object has a name that the cluster needs.</summary>
+    public const string NameTaken = "NameTaken";
+
     /// <summary>By kind and name: what was applied last and the version that came of it, which no watch needs to confirm.</summary>
     private readonly ConcurrentDictionary<(ResourceType Type, ObjectKey Key), (string Hash, string Version)> applied = new();
 
@@ -97,6 +101,11 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
             return;
         }
 
+        if (existing is null && !step.Optional)
+        {
+            await IsOursAsync(cluster, type, key, cancel);
+        }
+
         try
         {
             var written = await api.ApplyAsync(value, cancel);
@@ -133,8 +142,30 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
         catch (KubeApiException e) when (e.IsConflict)
         {
             // It exists, perhaps still on its way out; the cache will show it, and the next plan sees what it is.
-            expectations.Expect(ObjectKey.Of(cluster), () => caches.Find(step.Object) is null);
+            if (!await IsOursAsync(cluster, type, key, cancel))
+            {
+                throw; // gone in this moment: soon again
+            }
+
+            expectations.Expect(ObjectKey.Of(cluster), () => caches.Find(step.Object) is not null);
         }
+    }
+
+    /// <summary>Leaves alone what somebody else has made under a name that the cluster needs; the caches show only our own.</summary>
+    /// <returns>Whether there is an object of ours of that name.</returns>
+    /// <exception cref="KubeApiException">There is one of somebody else's.</exception>
+    private async Task<bool> IsOursAsync(DatabaseCluster cluster, ResourceType type, ObjectKey key, CancellationToken cancel)
+    {
+        var found = await api.GetMetadataAsync(type, key, cancel);
+        if (found is not null && found.Label(Names.ClusterLabel) != cluster.Metadata.Name
+            && found.OwnerReferences?.Any(o => o.Uid == cluster.Metadata.Uid) != true)
+        {
+            throw new KubeApiException(
+                HttpStatusCode.UnprocessableEntity, NameTaken,
+                $"{type.Kind} {key.Name} exists and was not made for this cluster: delete it, or choose another name for the cluster");
+        }
+
+        return found is not null;
     }
 
     private async Task DeleteAsync(DatabaseCluster cluster, PlanStep.Delete step, CancellationToken cancel)

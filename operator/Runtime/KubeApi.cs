@@ -112,6 +112,19 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         }
     }
 
+    /// <summary>Metadata of an object, or null when there is none.</summary>
+    public async Task<V1ObjectMeta?> GetMetadataAsync(ResourceType type, ObjectKey key, CancellationToken cancel)
+    {
+        try
+        {
+            return await SendForMetadataAsync("get", HttpMethod.Get, PathOf(type, key), null, null, cancel);
+        }
+        catch (KubeApiException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Creates an object; 409 when there is one of that name.</summary>
     /// <returns>Metadata of the object as it is now.</returns>
     public Task<V1ObjectMeta> CreateAsync(IKubernetesObject<V1ObjectMeta> value, CancellationToken cancel)
@@ -206,7 +219,7 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
     }
 
     private async Task<V1ObjectMeta> SendForMetadataAsync(
-        string verb, HttpMethod method, string path, string body, string mediaType, CancellationToken cancel)
+        string verb, HttpMethod method, string path, string? body, string? mediaType, CancellationToken cancel)
     {
         using var response = await SendAsync(verb, method, path, body, mediaType, cancel);
         await using var stream = await response.Content.ReadAsStreamAsync(cancel);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using k8s;
 using Redoubt.TestCluster;
@@ -17,21 +18,27 @@ public sealed class LocalCluster : Target
     public override bool IsTestCluster => true;
 
     /// <inheritdoc />
-    public override string OtherImage(bool compute) => compute ? $"redoubt-compute:{Tag}-pg17-again" : $"redoubt:{Tag}-again";
+    public override Task<(string Storage, string Compute)?> OtherImagesAsync(Database database) =>
+        Task.FromResult<(string, string)?>(($"redoubt:{Tag}-again", $"redoubt-compute:{Tag}-pg17-again"));
+
+    /// <summary>Why this machine cannot run the test cluster; null when it can.</summary>
+    public static string? Hindrance => TestKubernetes.CanRunPods ? null : "the test kubelet needs Linux, root, unshare and setpriv; set KUBECONFIG to run on a real cluster";
 
     /// <inheritdoc />
     public override IReadOnlyList<Exception> Faults => _cluster.Faults;
 
     internal static async Task<LocalCluster> BootAsync()
     {
-        Assert.SkipUnless(TestKubernetes.CanRunPods, "the test kubelet needs Linux, root, unshare and setpriv; set KUBECONFIG to run on a real cluster");
-        var images = Environment.GetEnvironmentVariable("REDOUBT_E2E_ROOTFS") is { Length: > 0 } prepared ? prepared : Path.Combine(Repository.Home, "images");
-        if (!Directory.Exists(Path.Combine(images, "redoubt-compute-pg17")))
+        var prepared = Environment.GetEnvironmentVariable("REDOUBT_E2E_ROOTFS") is { Length: > 0 } given ? given : null;
+        var images = prepared ?? Path.Combine(Repository.Home, "images");
+        if (prepared is null)
         {
+            var clock = Stopwatch.StartNew();
             Console.WriteLine(await Tool.RunAsync(Path.Combine(Repository.Root, "images", "rootfs.sh"), [images, "17"]));
+            Console.WriteLine($"images laid out in {clock.Elapsed.TotalSeconds:0.0} s");
         }
         var folder = Path.Combine(Path.GetTempPath(), $"redoubt-e2e-{Guid.NewGuid():N}");
-        var cluster = await TestKubernetes.StartAsync(folder, ["a", "b", "c"], restartBackOff: TimeSpan.FromSeconds(2));
+        var cluster = await TestKubernetes.StartAsync(folder, ["a", "b", "c"], restartBackOff: TimeSpan.FromSeconds(1), longestBackOff: TimeSpan.FromSeconds(4));
         var (storage, compute) = (Image.Load(Path.Combine(images, "redoubt")), Image.Load(Path.Combine(images, "redoubt-compute-pg17")));
         foreach (var suffix in (string[])["", "-again"])
         {

@@ -1,29 +1,50 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using k8s;
 using k8s.Models;
 
 namespace Redoubt.EndToEnd;
 
-/// <summary>A real cluster named by KUBECONFIG; connections go through the API server's port-forward.</summary>
-public sealed class RealCluster : Target
+/// <summary>A real cluster named by KUBECONFIG; connections go through <c>kubectl port-forward</c>.</summary>
+public sealed partial class RealCluster : Target
 {
-    private readonly ConcurrentDictionary<string, PortForward> _forwards = new();
+    private readonly ConcurrentDictionary<string, Lazy<Task<PortForward>>> _forwards = new();
 
     /// <inheritdoc />
     public override bool IsTestCluster => false;
 
     /// <inheritdoc />
-    public override string? OtherImage(bool compute) => Environment.GetEnvironmentVariable("REDOUBT_E2E_UPGRADE_TAG") is { Length: > 0 } tag
-        ? compute ? $"{ImagePrefix}redoubt-compute:{tag}-pg17" : $"{ImagePrefix}redoubt:{tag}"
-        : null;
+    public override async Task<(string Storage, string Compute)?> OtherImagesAsync(Database database)
+    {
+        if (Environment.GetEnvironmentVariable("REDOUBT_E2E_UPGRADE_TAG") is { Length: > 0 } tag)
+        {
+            return ($"{ImagePrefix}redoubt:{tag}", $"{ImagePrefix}redoubt-compute:{tag}-pg17");
+        }
+        var storage = OtherName((await database.PodsAsync("storage"))[0]);
+        var compute = OtherName((await database.PodsAsync("compute"))[0]);
+        return storage is null || compute is null ? null : (storage, compute);
+    }
+
+    /// <summary>Another name of the image that a pod runs: in full where it is short for one on Docker Hub, else by digest where it came from a registry.</summary>
+    private static string? OtherName(V1Pod pod)
+    {
+        var image = pod.Spec.Containers[0].Image;
+        var host = image.Split('/')[0];
+        if (!image.Contains('/') || !(host.Contains('.') || host.Contains(':') || host == "localhost"))
+        {
+            return image.Contains('/') ? $"docker.io/{image}" : $"docker.io/library/{image}";
+        }
+        var id = pod.Status.ContainerStatuses[0].ImageID;
+        return id.StartsWith(host + "/", StringComparison.Ordinal) && id.Contains("@sha256:", StringComparison.Ordinal) ? id : null;
+    }
 
     internal static RealCluster Open(string kubeconfig) => new()
     {
         Client = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig)),
         Kubeconfig = kubeconfig,
-        ImagePrefix = Environment.GetEnvironmentVariable("REDOUBT_E2E_IMAGES") ?? "",
+        ImagePrefix = Environment.GetEnvironmentVariable("REDOUBT_E2E_IMAGES") is { Length: > 0 } prefix ? prefix.TrimEnd('/') + "/" : "",
     };
 
     /// <inheritdoc />
@@ -37,68 +58,77 @@ public sealed class RealCluster : Target
         {
             return null;
         }
-        var forward = _forwards.GetOrAdd($"{ns}/{pod.Uid()}", _ => new PortForward(Client, ns, pod.Name(), target.Spec.Ports[0].Port));
+        var key = $"{ns}/{pod.Uid()}";
+        if (_forwards.TryGetValue(key, out var known) && known.Value is { IsCompleted: true } && !(known.Value.IsCompletedSuccessfully && known.Value.Result.IsAlive))
+        {
+            _forwards.TryRemove(new(key, known));
+        }
+        var forward = await _forwards.GetOrAdd(key, _ => new(() => PortForward.StartAsync(Kubeconfig, ns, pod.Name(), target.Spec.Ports[0].Port))).Value;
         return ("127.0.0.1", forward.Port);
     }
 
     /// <inheritdoc />
     public override ValueTask DisposeAsync()
     {
-        foreach (var forward in _forwards.Values)
+        foreach (var forward in _forwards.Values.Where(f => f.IsValueCreated && f.Value.IsCompletedSuccessfully))
         {
-            forward.Dispose();
+            forward.Value.Result.Dispose();
         }
         Client.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>A port here whose connections end in a pod.</summary>
-    private sealed class PortForward : IDisposable
+    /// <summary>A port here whose connections end in a pod: kubectl, which speaks what the cluster's version speaks. It ends with the pod.</summary>
+    private sealed partial class PortForward : IDisposable
     {
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-        private readonly CancellationTokenSource _stop = new();
+        private readonly Process _process;
 
-        public PortForward(Kubernetes client, string ns, string pod, int port)
+        private PortForward(Process process, int port) => (_process, Port) = (process, port);
+
+        public int Port { get; }
+
+        public bool IsAlive => !_process.HasExited;
+
+        [GeneratedRegex(@"^Forwarding from 127\.0\.0\.1:(?<port>\d+) ")]
+        private static partial Regex Ready();
+
+        public static async Task<PortForward> StartAsync(string kubeconfig, string ns, string pod, int port)
         {
-            _listener.Start();
-            _ = AcceptAsync(client, ns, pod, port);
-        }
-
-        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
-
-        private async Task AcceptAsync(Kubernetes client, string ns, string pod, int port)
-        {
-            while (!_stop.IsCancellationRequested)
+            var process = Process.Start(new ProcessStartInfo(await Tool.KubectlAsync(),
+                ["--kubeconfig", kubeconfig, "-n", ns, "port-forward", "--address", "127.0.0.1", $"pod/{pod}", $":{port}"])
             {
-                var connection = await _listener.AcceptTcpClientAsync(_stop.Token);
-                _ = CarryAsync(client, ns, pod, port, connection);
-            }
-        }
-
-        private async Task CarryAsync(Kubernetes client, string ns, string pod, int port, TcpClient connection)
-        {
-            using (connection)
+                RedirectStandardOutput = true, RedirectStandardError = true,
+            })!;
+            process.ErrorDataReceived += (_, _) => { }; // it complains of every connection that a killed pod breaks
+            process.BeginErrorReadLine();
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            try
             {
-                try
+                while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
                 {
-                    var socket = await client.WebSocketNamespacedPodPortForwardAsync(pod, ns, [port], "v4.channel.k8s.io", cancellationToken: _stop.Token);
-                    using var demuxer = new StreamDemuxer(socket, StreamType.PortForward);
-                    demuxer.Start();
-                    await using var remote = demuxer.GetStream((byte?)0, (byte?)0);
-                    await using var local = connection.GetStream();
-                    await Task.WhenAny(local.CopyToAsync(remote, _stop.Token), remote.CopyToAsync(local, _stop.Token));
-                }
-                catch (Exception e) when (e is IOException or System.Net.WebSockets.WebSocketException or HttpRequestException or OperationCanceledException)
-                {
-                    // the pod is gone: the client of the connection sees it end
+                    if (Ready().Match(line) is { Success: true } match)
+                    {
+                        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, CancellationToken.None);
+                        return new PortForward(process, int.Parse(match.Groups["port"].Value, CultureInfo.InvariantCulture));
+                    }
                 }
             }
+            catch (OperationCanceledException)
+            {
+                // no port in time
+            }
+            process.Kill();
+            process.Dispose();
+            throw new IOException($"kubectl forwards no port to {pod}: the pod is gone, or kubectl is not allowed to");
         }
 
         public void Dispose()
         {
-            _stop.Cancel();
-            _listener.Stop();
+            if (IsAlive)
+            {
+                _process.Kill();
+            }
+            _process.Dispose();
         }
     }
 }

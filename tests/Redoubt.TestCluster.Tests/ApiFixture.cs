@@ -54,11 +54,11 @@ public sealed class ApiFixture : IAsyncDisposable
 
     public ResourceType DatabaseClusters => Registry.FindKind("redoubt.dev/v1alpha1", "DatabaseCluster")!;
 
-    /// <summary>Runs the real kubectl; skips the test where there is none.</summary>
+    /// <summary>Runs the real kubectl.</summary>
     public async Task<(int Exit, string Output)> KubectlAsync(string arguments, string? stdin = null)
     {
-        Assert.SkipUnless(HasKubectl, "kubectl is not installed");
-        var start = new ProcessStartInfo("kubectl", $"--kubeconfig {_kubeconfig} {arguments}")
+        var tools = Path.Combine(Environment.GetEnvironmentVariable("REDOUBT_HOME") ?? Path.Combine(RepositoryRoot, ".redoubt"), "tools");
+        var start = new ProcessStartInfo(await KubernetesTools.KubectlAsync(tools), $"--kubeconfig {_kubeconfig} {arguments}")
         {
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = stdin is not null,
         };
@@ -75,9 +75,6 @@ public sealed class ApiFixture : IAsyncDisposable
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await errors);
     }
-
-    private static bool HasKubectl =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(p => File.Exists(Path.Combine(p, "kubectl")));
 
     public static JsonObject Manifest(string yaml) => Yaml.Documents(yaml).Single();
 

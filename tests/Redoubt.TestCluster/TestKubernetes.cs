@@ -63,7 +63,8 @@ public sealed class TestKubernetes : IAsyncDisposable
     /// <param name="folder">Where pods and volumes live; made, and removed at the end.</param>
     /// <param name="zones">Zone label of each node.</param>
     /// <param name="restartBackOff">See <see cref="KubeletOptions.RestartBackOff"/>.</param>
-    public static async Task<TestKubernetes> StartAsync(string folder, IReadOnlyList<string> zones, TimeSpan? restartBackOff = null)
+    /// <param name="longestBackOff">See <see cref="KubeletOptions.LongestRestartBackOff"/>.</param>
+    public static async Task<TestKubernetes> StartAsync(string folder, IReadOnlyList<string> zones, TimeSpan? restartBackOff = null, TimeSpan? longestBackOff = null)
     {
         Directory.CreateDirectory(Path.Combine(folder, "volumes"));
         var api = await ApiServer.StartAsync();
@@ -71,6 +72,7 @@ public sealed class TestKubernetes : IAsyncDisposable
         {
             Folder = folder,
             RestartBackOff = restartBackOff ?? TimeSpan.FromSeconds(10),
+            LongestRestartBackOff = longestBackOff ?? TimeSpan.FromMinutes(5),
             ServiceEnvironment = new Dictionary<string, string>
             {
                 ["KUBERNETES_SERVICE_HOST"] = "127.0.0.1", ["KUBERNETES_SERVICE_PORT"] = api.Address.Port.ToString(CultureInfo.InvariantCulture),

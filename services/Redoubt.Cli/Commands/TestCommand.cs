@@ -9,6 +9,9 @@ namespace Redoubt.Cli.Commands;
 /// <summary><c>./redoubt test</c>: builds everything, runs every test project, counts, and closes with what failed and why.</summary>
 internal static class TestCommand
 {
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(25);
+    private static readonly TimeSpan LongestSoak = TimeSpan.FromHours(3);
+
     public static Command Create()
     {
         var filter = new Option<string?>("--filter") { Description = "Only tests whose full name contains this." };
@@ -36,15 +39,15 @@ internal static class TestCommand
         int passed = 0, failed = 0, skipped = 0;
         var failures = new List<string>();
         string logs = Directory.CreateDirectory(Path.Combine(RepositoryLayout.Home, "test-logs")).FullName;
-        foreach (string project in Directory.EnumerateFiles(Path.Combine(RepositoryLayout.Root, "tests"), "*Tests.csproj", SearchOption.AllDirectories).Order())
+        foreach (string project in TestProjects())
         {
-            string name = Path.GetFileNameWithoutExtension(project);
+            string name = project == EndToEnd ? "Redoubt.EndToEnd" : Path.GetFileNameWithoutExtension(project);
             string dll = Path.Combine(Path.GetDirectoryName(project)!, "bin", "Release", "net10.0", name + ".dll");
             string xml = Path.Combine(logs, name + ".xml"), log = Path.Combine(logs, name + ".log");
             File.Delete(xml);
             string[] only = filter is null ? [] : ["-method", $"*{filter}*"];
             long started = Stopwatch.GetTimestamp();
-            int status = await RunProcessAsync([dll, "-result-xml", xml, "-noColor", .. only], log, soak, cancellation);
+            int status = await RunTestsAsync([dll, "-result-xml", xml, "-noColor", .. only], log, soak, cancellation);
             var results = File.Exists(xml) ? XDocument.Load(xml).Root : null;
             var counts = results is null ? (Passed: 0, Failed: 0, Skipped: 0) : Count(results);
             // A run that ends badly without a failed test (a crash, no result file) is a failure all the same.
@@ -75,6 +78,12 @@ internal static class TestCommand
         return failed == 0 && (passed > 0 || filter is null) ? 0 : CliException.Failed;
     }
 
+    private static string EndToEnd => Path.Combine(RepositoryLayout.Root, "tests", "EndToEnd", "EndToEnd.csproj");
+
+    /// <summary>The test projects, the one that needs everything else last.</summary>
+    private static IEnumerable<string> TestProjects() =>
+        Directory.EnumerateFiles(Path.Combine(RepositoryLayout.Root, "tests"), "*Tests.csproj", SearchOption.AllDirectories).Order().Append(EndToEnd);
+
     private static (int Passed, int Failed, int Skipped) Count(XElement results)
     {
         int Sum(string attribute) => results.Elements("assembly").Sum(a => int.Parse(a.Attribute(attribute)?.Value ?? "0", CultureInfo.InvariantCulture));
@@ -94,6 +103,22 @@ internal static class TestCommand
         foreach (var error in results.Descendants("error"))
         {
             yield return $"{error.Attribute("type")?.Value} {error.Attribute("name")?.Value}\n{error.Element("failure")?.Element("message")?.Value}";
+        }
+    }
+
+    /// <summary>Runs a test project, which ends in time or is ended.</summary>
+    private static async Task<int> RunTestsAsync(string[] arguments, string log, bool soak, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(soak ? LongestSoak : LongestRun);
+        try
+        {
+            return await RunProcessAsync(arguments, log, soak, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            await File.AppendAllTextAsync(log, $"\nended after {(soak ? LongestSoak : LongestRun).TotalMinutes} minutes\n", CancellationToken.None);
+            return CliException.Failed;
         }
     }
 

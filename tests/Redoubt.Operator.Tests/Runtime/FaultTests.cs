@@ -1,4 +1,5 @@
 using Redoubt.Operator.Planning;
+using Redoubt.Operator.Runtime;
 using Redoubt.TestCluster;
 using Redoubt.TestCluster.Api;
 
@@ -67,12 +68,40 @@ public sealed class FaultTests
             kind: ServiceAccount
             metadata:
               name: demo
+              labels: {app.kubernetes.io/managed-by: redoubt-operator, redoubt.dev/cluster: demo}
               ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: other, uid: other, controller: true}]
             """).Single(), new WriteOptions("somebody"));
         harness.Apply("{storage: {copies: 1}}");
         await harness.UntilAsync(
             () => harness.Cluster()?.Status?.Conditions?.Any(c => c is { Type: "Degraded", Status: "True", Reason: "ApplyFailed" }) == true,
             () => "the refusal shows");
+    }
+
+    [Theory]
+    [InlineData("{apiVersion: v1, kind: Service, metadata: {name: demo-rw}, spec: {selector: {app: mine}, ports: [{port: 80}]}}")]
+    [InlineData("{apiVersion: v1, kind: Secret, metadata: {name: demo-app}, data: {password: eA==}}")]
+    [InlineData("{apiVersion: v1, kind: ConfigMap, metadata: {name: demo-postgres}, data: {a: b}}")]
+    [InlineData("{apiVersion: v1, kind: ServiceAccount, metadata: {name: demo}}")]
+    [InlineData("{apiVersion: v1, kind: Pod, metadata: {name: demo-storage-0}, spec: {containers: [{name: a, image: b}]}}")]
+    public async Task What_somebody_else_has_made_is_left_alone_and_told(string manifest)
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        var theirs = Yaml.Documents(manifest).Single();
+        var type = harness.Registry.FindKind("v1", theirs.Text("kind"))!;
+        var before = harness.Registry.Create(type, "default", theirs, new WriteOptions("somebody"));
+        harness.Apply("{storage: {copies: 1}}");
+        await harness.UntilAsync(
+            () => harness.Cluster()?.Status?.Conditions?.Any(c => c is { Type: "Degraded", Status: "True", Reason: "NameTaken" } && c.Message.Contains($"{theirs.Name()} exists and was not made for this cluster", StringComparison.Ordinal)) == true,
+            () => "it is told");
+        await harness.UntilAsync(
+            () => harness.Registry.List(BuiltInTypes.Events, "default").Any(e => e.Text("reason") == "NameTaken" && e.Text("type") == "Warning" && e.Text("message")!.Contains("choose another name", StringComparison.Ordinal)),
+            () => "an event says what to do");
+        var after = harness.Registry.Get(type, "default", theirs.Name());
+        Assert.Equal(before.Uid(), after.Uid());
+        Assert.DoesNotContain(after.Objects("metadata", "managedFields"), f => f.Text("manager") == KubeApi.FieldManager);
+        Assert.Null(after.At("metadata", "labels"));
+        harness.Registry.Delete(type, "default", theirs.Name(), new DeleteOptions());
+        await harness.ReadyAsync();
     }
 
     [Fact]

@@ -29,12 +29,16 @@ internal sealed class OperatorHarness : IAsyncDisposable
     public Registry Registry => Server.Registry;
     public OperatorMetrics Metrics { get; private set; } = new(Prometheus.Metrics.NewCustomRegistry());
 
-    public static async Task<OperatorHarness> StartAsync(bool withOperator = true, int nodes = 3)
+    public static async Task<OperatorHarness> StartAsync(bool withOperator = true, int nodes = 3, bool withDefinition = true)
     {
         var server = await ApiServer.StartAsync();
         var harness = new OperatorHarness(server);
-        var crd = Yaml.Documents(await File.ReadAllTextAsync(Repository.PathOf("crds", "databaseclusters.redoubt.dev.yaml"))).Single();
-        harness.Registry.Create(BuiltInTypes.CustomResourceDefinitions, "", crd, new WriteOptions("test"));
+        if (withDefinition)
+        {
+            var crd = Yaml.Documents(await File.ReadAllTextAsync(Repository.PathOf("crds", "databaseclusters.redoubt.dev.yaml"))).Single();
+            harness.Registry.Create(BuiltInTypes.CustomResourceDefinitions, "", crd, new WriteOptions("test"));
+        }
+
         for (var i = 0; i < nodes; i++)
         {
             harness.Registry.Create(BuiltInTypes.Nodes, "", Yaml.Documents($$"""

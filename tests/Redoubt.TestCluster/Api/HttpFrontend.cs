@@ -198,6 +198,10 @@ internal sealed partial class HttpFrontend(Registry registry)
             registry.Patch(Stored(target.Type), target.Namespace, target.Name, contentType, body, target.Subresource, Options(context.Request)));
     }
 
+    /// <summary>Kinds whose deletion answers with the object even when it is gone; the others answer with a Status.</summary>
+    private static readonly HashSet<ResourceType> ReturnsDeleted =
+        [BuiltInTypes.Pods, BuiltInTypes.Services, BuiltInTypes.Claims, BuiltInTypes.Volumes, BuiltInTypes.ServiceAccounts, BuiltInTypes.StorageClasses];
+
     private async Task DeleteAsync(HttpContext context, Target target)
     {
         var query = context.Request.Query;
@@ -205,7 +209,7 @@ internal sealed partial class HttpFrontend(Registry registry)
         if (target.Name.Length > 0)
         {
             var (value, gone) = registry.Delete(target.Type, target.Namespace, target.Name, options);
-            if (!gone)
+            if (!gone || ReturnsDeleted.Contains(target.Type))
             {
                 await WriteObjectAsync(context, 200, target.Type, value);
                 return;
@@ -285,9 +289,15 @@ internal sealed partial class HttpFrontend(Registry registry)
 
     private static async Task<JsonNode?> BodyAsync(HttpRequest request)
     {
-        if (request.ContentType?.Contains("protobuf", StringComparison.Ordinal) is true || request.ContentType?.Contains("cbor", StringComparison.Ordinal) is true)
+        if (request.ContentType?.Contains("cbor", StringComparison.Ordinal) is true)
         {
-            throw ApiException.UnsupportedMediaType(request.ContentType);
+            throw ApiException.UnsupportedMediaType(request.ContentType); // clients then send JSON
+        }
+        if (request.ContentType?.Contains("protobuf", StringComparison.Ordinal) is true)
+        {
+            using var bytes = new MemoryStream();
+            await request.Body.CopyToAsync(bytes);
+            return bytes.Length == 0 ? null : ProtobufBody.Read(bytes.ToArray());
         }
         using var reader = new StreamReader(request.Body, Encoding.UTF8);
         var text = await reader.ReadToEndAsync();

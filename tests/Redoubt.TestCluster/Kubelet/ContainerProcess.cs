@@ -90,6 +90,11 @@ internal sealed class ContainerProcess : IDisposable
             container.Pid = container.FirstChild();
             await Task.Delay(2, cancellation);
         }
+        if (container.Pid != 0)
+        {
+            // unshare's --kill-child ends with the change of user: the first process of the namespace is ended by itself.
+            ProcessGuard.Watch(container.Pid);
+        }
         return container;
     }
 
@@ -120,6 +125,7 @@ internal sealed class ContainerProcess : IDisposable
     {
         await _process.WaitForExitAsync();
         ProcessGuard.Forget(_process.Id);
+        ProcessGuard.Forget(Pid);
         return _process.ExitCode == 1 && ForgetUnshare() ? 137 : _process.ExitCode;
     }
 

@@ -58,7 +58,7 @@ internal sealed class ContainerWorker(PodWorker pod, string name, bool isInit)
                     pod.Publish();
                     await Task.Delay(_backOff, _stop.Token);
                 }
-                _backOff = _backOff == TimeSpan.Zero ? pod.Options.RestartBackOff : TimeSpan.FromTicks(Math.Min(_backOff.Ticks * 2, TimeSpan.FromMinutes(5).Ticks));
+                _backOff = _backOff == TimeSpan.Zero ? pod.Options.RestartBackOff : TimeSpan.FromTicks(Math.Min(_backOff.Ticks * 2, pod.Options.LongestRestartBackOff.Ticks));
             }
         }
         catch (OperationCanceledException)

@@ -14,6 +14,9 @@ public sealed class KubeletOptions
     /// <summary>Wait before the second restart of a container; doubles with each. The first restart comes at once.</summary>
     public TimeSpan RestartBackOff { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>The longest such wait (<c>maxContainerRestartPeriod</c> of a real kubelet).</summary>
+    public TimeSpan LongestRestartBackOff { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Variables that every container gets: where the API server is.</summary>
     internal Dictionary<string, string> ServiceEnvironment { get; init; } = [];
 }
