@@ -29,7 +29,7 @@ public sealed class PlanDraft
             }
         }
 
-        KnownZones = Zones.Known(Spec.Storage, snapshot.Nodes);
+        KnownZones = Zones.Known(Spec, snapshot.Nodes);
         var zones = Zones.Assign(Shape.Copies, placed, KnownZones);
         var lagging = snapshot.Pods.Where(p => p.Role() == Names.Compute).Select(p => snapshot.Reports.GetValueOrDefault(p.Metadata.Name))
             .OfType<PodReport>().SelectMany(r => r.Lagging()).ToLookup(l => l.Name, l => l.Group);

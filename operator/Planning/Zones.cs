@@ -9,14 +9,31 @@ namespace Redoubt.Operator.Planning;
 /// </summary>
 public static class Zones
 {
-    /// <summary>The zones to choose from: those of the spec, else those of the nodes in alphabetical order; empty when there are none.</summary>
-    public static IReadOnlyList<string> Known(StorageSpec storage, IEnumerable<V1Node> nodes) =>
-        storage.Zones is { Count: > 0 } named
+    /// <summary>
+    /// The zones to choose from: those of the spec, else, in alphabetical order, those of the nodes on which the pods may run at all;
+    /// empty when there are none.
+    /// </summary>
+    public static IReadOnlyList<string> Known(DatabaseClusterSpec spec, IEnumerable<V1Node> nodes) =>
+        spec.Storage.Zones is { Count: > 0 } named
             ? [.. named]
             : [.. nodes
-                .Where(n => n.Spec?.Unschedulable != true && n.Spec?.Taints?.Any(t => t.Key == "node-role.kubernetes.io/control-plane") != true)
-                .Select(n => n.Metadata.Label(storage.TopologyKey))
+                .Where(n => n.Spec?.Unschedulable != true && IsSelected(n, spec.Scheduling) && IsTolerated(n, spec.Scheduling))
+                .Select(n => n.Metadata.Label(spec.Storage.TopologyKey))
                 .OfType<string>().Where(z => z.Length > 0).Distinct().Order(StringComparer.Ordinal)];
+
+    private static bool IsSelected(V1Node node, SchedulingSpec? scheduling) =>
+        scheduling?.NodeSelector?.All(s => node.Metadata.Label(s.Key) == s.Value) != false;
+
+    /// <summary>Taints of the kubelet's own (not ready, out of memory) pass; the zone of such a node stays one of the cluster's.</summary>
+    private static bool IsTolerated(V1Node node, SchedulingSpec? scheduling) =>
+        (node.Spec?.Taints ?? [])
+            .Where(t => t.Effect is "NoSchedule" or "NoExecute" && !t.Key.StartsWith("node.kubernetes.io/", StringComparison.Ordinal))
+            .All(t => scheduling?.Tolerations?.Any(o => Tolerates(o, t)) == true);
+
+    private static bool Tolerates(V1Toleration toleration, V1Taint taint) =>
+        (string.IsNullOrEmpty(toleration.Effect) || toleration.Effect == taint.Effect)
+        && (string.IsNullOrEmpty(toleration.Key) ? toleration.OperatorProperty == "Exists" : toleration.Key == taint.Key)
+        && (toleration.OperatorProperty == "Exists" || (toleration.Value ?? "") == (taint.Value ?? ""));
 
     /// <summary>The zone of each copy; null where no zone is known.</summary>
     /// <param name="copies">Number of copies.</param>

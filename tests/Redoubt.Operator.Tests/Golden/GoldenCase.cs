@@ -43,7 +43,7 @@ internal sealed class GoldenCase
         cluster.Metadata.Uid ??= Uid;
         cluster.Metadata.Generation ??= 1;
         var copies = cluster.Spec.Storage.Copies;
-        var zones = Zones.Assign(copies, new Dictionary<int, string?>(), Zones.Known(cluster.Spec.Storage, Nodes.Select(n => n.Build())));
+        var zones = Zones.Assign(copies, new Dictionary<int, string?>(), Zones.Known(cluster.Spec, Nodes.Select(n => n.Build())));
         var volume = cluster.Status?.VolumeId ?? Uid;
         var reports = new Dictionary<string, PodReport>();
         var pods = new List<V1Pod>();
