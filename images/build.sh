@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# build.sh [PREFIX] [TAG]: builds the three images with docker (or what DOCKER names, for example podman).
+# build.sh [PREFIX] [TAG]: builds the three images with docker (or what DOCKER names, for example podman). PREFIX: registry.example.com/redoubt/
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-prefix=${1:-} tag=${2:-$(sed -n 's/^appVersion: *"\?\([^"]*\)"\?$/\1/p' charts/redoubt/Chart.yaml)}
+prefix=${1:-}
+prefix=${prefix:+${prefix%/}/}
+tag=${2:-$(sed -n 's/^appVersion: *"\?\([^"]*\)"\?$/\1/p' charts/redoubt/Chart.yaml)}
 docker=${DOCKER:-docker}
 "$docker" build -f images/Dockerfile -t "${prefix}redoubt:$tag" .
 for major in 17 18; do

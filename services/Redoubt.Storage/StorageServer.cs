@@ -13,6 +13,8 @@ namespace Redoubt.Storage;
 /// <summary>One whole storage process: segments, gRPC and HTTP. Also hosted in process by tests.</summary>
 public sealed class StorageServer : IAsyncDisposable
 {
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
+
     private readonly WebApplication _app;
     private readonly SegmentHost _host;
 
@@ -46,6 +48,9 @@ public sealed class StorageServer : IAsyncDisposable
         var metrics = new StorageMetrics();
         var drills = new DrillState();
         builder.Services.AddSingleton(options).AddSingleton(drills).AddSingleton(metrics);
+
+        // Streams of log have no end of their own, and what is durable is acknowledged: nothing is worth waiting for.
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = StopTimeout);
         builder.Services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = LogFrame.MaxLength + (1 << 20);
@@ -101,6 +106,7 @@ public sealed class StorageServer : IAsyncDisposable
             throw;
         }
 
+        app.Lifetime.ApplicationStopping.Register(host.DropStreams);
         host.Start();
         var server = new StorageServer(app, host, metrics);
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
@@ -115,9 +121,8 @@ public sealed class StorageServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using (var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+        using (var soon = new CancellationTokenSource(StopTimeout))
         {
-            _host.DropStreams();
             await _app.StopAsync(soon.Token).ConfigureAwait(false);
         }
 

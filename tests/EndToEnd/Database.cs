@@ -74,10 +74,18 @@ public sealed class Database(Target target, string ns, string name)
         return connection;
     }
 
+    /// <summary>The same, trying again for a while: the database may be between two compute pods, or the way to it.</summary>
+    public async Task<NpgsqlConnection> ConnectPatientlyAsync()
+    {
+        NpgsqlConnection? connection = null;
+        await Wait.UntilAsync(async () => (connection = await ConnectAsync()) is not null, TimeSpan.FromSeconds(30), async () => $"{name} takes connections; now:\n{await StoryAsync()}");
+        return connection!;
+    }
+
     /// <summary>Runs one statement on a connection of its own.</summary>
     public async Task<object?> SqlAsync(string sql)
     {
-        await using var connection = await ConnectAsync();
+        await using var connection = await ConnectPatientlyAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using k8s;
 using k8s.Models;
 
@@ -55,7 +56,14 @@ public sealed class DisturbanceTests(InstalledFixture installed)
 
     [Fact]
     public Task A_deleted_storage_pod_returns_and_catches_up() => UnharmedAsync(async database =>
-        await Target.Client.DeleteNamespacedPodAsync("orders-storage-1", database.Namespace));
+    {
+        var clock = Stopwatch.StartNew();
+        var old = await Target.Client.DeleteNamespacedPodAsync("orders-storage-1", database.Namespace);
+        await Wait.UntilAsync(async () => (await Target.Client.ReadNamespacedPodAsync("orders-storage-1", database.Namespace)).Uid() != old.Uid(),
+            TimeSpan.FromMinutes(2), database.StoryAsync);
+        // It stops when it is told to, not when its grace period of thirty seconds is over.
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 25);
+    });
 
     [Fact]
     public Task A_storage_pod_whose_volume_is_gone_is_rebuilt_from_its_peers() => UnharmedAsync(async database =>

@@ -90,7 +90,7 @@ internal sealed class Ledger : IAsyncDisposable
         await _stop.CancelAsync();
         await Task.WhenAll(_clients);
         var there = new HashSet<long>();
-        await using (var connection = await _database.ConnectAsync())
+        await using (var connection = await _database.ConnectPatientlyAsync())
         await using (var command = new NpgsqlCommand($"select id from {_table}", connection))
         await using (var reader = await command.ExecuteReaderAsync())
         {

@@ -54,6 +54,39 @@ public sealed class LifecycleTests(InstalledFixture installed)
         await Wait.UntilAsync(async () => await RemainsAsync("demo") == "", TimeSpan.FromMinutes(2), async () => $"nothing of demo is left, but: {await RemainsAsync("demo")}");
     }
 
+    [Fact]
+    public async Task A_deleted_cluster_keeps_its_data_for_a_successor_until_it_is_told_to_delete_them()
+    {
+        var database = new Database(Target, installed.Namespace, "kept");
+        var yaml = Minimal("kept", "copies: 3\n    size: 1Gi").Replace("deletionPolicy: Delete", "deletionPolicy: Retain");
+        Assert.Contains("created", await database.ApplyAsync(yaml));
+        await database.IsWholeAsync(TimeSpan.FromMinutes(4));
+        await database.SqlAsync("create table t as select i from generate_series(1, 1000) i");
+
+        await DeleteAsync();
+        var remains = await RemainsAsync("kept");
+        Assert.All((string[])["persistentvolumeclaim/kept-storage-0", "persistentvolumeclaim/kept-storage-2", "secret/kept-app", "secret/kept-superuser"], r => Assert.Contains(r, remains));
+        Assert.DoesNotContain("pod/", remains);
+
+        Assert.Contains("created", await database.ApplyAsync(yaml));
+        await Target.KillOperatorAsync();
+        await database.IsWholeAsync(TimeSpan.FromMinutes(4));
+        Assert.Equal(1000L, await database.SqlAsync("select count(*) from t"));
+
+        await Target.KubectlAsync(null, "-n", database.Namespace, "patch", "dbc", "kept", "--type=merge", "-p", """{"spec":{"deletionPolicy":"Delete"}}""");
+        await DeleteAsync();
+        await Wait.UntilAsync(async () => await RemainsAsync("kept") == "", TimeSpan.FromMinutes(2), async () => $"nothing of kept is left, but: {await RemainsAsync("kept")}");
+
+        async Task DeleteAsync()
+        {
+            await Target.KubectlAsync(null, "-n", database.Namespace, "delete", "dbc", "kept", "--wait=false");
+            await Target.KillOperatorAsync();
+            await Wait.UntilAsync(async () => await Target.KubectlAsync(null, "-n", database.Namespace, "get", "dbc,pods,svc", "-l", "redoubt.dev/cluster=kept", "-o", "name") == ""
+                && (await Target.KubectlAsync(null, "-n", database.Namespace, "get", "dbc", "kept")).Contains("not found"),
+                TimeSpan.FromMinutes(2), async () => $"kept is gone, but: {await RemainsAsync("kept")}");
+        }
+    }
+
     private async Task<string> RemainsAsync(string name) => string.Join(", ",
         (await Target.KubectlAsync(null, "-n", installed.Namespace, "get", "dbc,pods,pvc,svc,secrets,configmaps,serviceaccounts,pdb,netpol", "-o", "name"))
         .Split('\n').Where(l => l.Contains($"/{name}-") || l.EndsWith($"/{name}", StringComparison.Ordinal)));
