@@ -11,7 +11,9 @@ public static partial class RecordSplitter
     private const byte ZeroPage = 0x00;
     private const byte ZeroMembersPage = 0x10;
     private const byte CreateMultiXact = 0x20;
-    private const byte TruncateMultiXact = 0x30;
+    /// <summary><c>XLOG_MULTIXACT_TRUNCATE_ID</c>.</summary>
+    internal const byte TruncateMultiXact = 0x30;
+
 
     private static void SplitTransaction<TSink>(
         PgVersion version, scoped in WalRecord record, scoped in RecordParts parts, ControlState control, ref TSink sink)

@@ -11,7 +11,7 @@ public static class SlruOrder
 
     /// <summary>
     /// Whether truncating an SLRU to a page removes another page: PostgreSQL removes whole segment files that precede it
-    /// (<c>SlruMayDeleteSegment</c>). Never for multixact members, whose live part may be longer than half of the circle, so that order says nothing.
+    /// (<c>SlruMayDeleteSegment</c>). Never for multixact members: their live part may be longer than half of the circle, so order says nothing there.
     /// </summary>
     public static bool IsRemoved(Fork slru, uint page, uint firstKept)
     {
@@ -30,6 +30,37 @@ public static class SlruOrder
         Fork.SlruCommitTs => (uint)control.NextFullXid / Slru.XidsPerCommitTsPage,
         _ => control.NextMultiXact / Slru.OffsetsPerPage,
     }, firstKept);
+
+    /// <summary>Whether a page of multixact members lies in one of the segment files from one page's to before another's, around the circle
+    /// (<c>PerformMembersTruncation</c>).</summary>
+    public static bool IsMembersPageIn(uint page, uint from, uint to)
+    {
+        uint file = page / PagesPerSegment, begin = from / PagesPerSegment, end = to / PagesPerSegment;
+        return begin <= end ? file >= begin && file < end : file >= begin || file < end;
+    }
+
+    /// <summary>The pages of members that a record removes: <c>xl_multixact_truncate</c>'s.</summary>
+    /// <param name="record">Any record.</param>
+    /// <param name="from">Page of the first member removed.</param>
+    /// <param name="to">Page of the first one kept.</param>
+    /// <returns>False for any other record.</returns>
+    /// <exception cref="WalFormatException">The record contradicts itself.</exception>
+    public static bool IsMembersTruncation(scoped in WalRecord record, out uint from, out uint to)
+    {
+        from = 0;
+        to = 0;
+        if (record.Rmgr != RmgrId.MultiXact || (record.Info & 0xF0) != RecordSplitter.TruncateMultiXact)
+        {
+            return false;
+        }
+
+        RecordParts.Parse(record, out RecordParts parts);
+        var reader = new ByteReader(record.Start, parts.MainData);
+        reader.Take(12);
+        from = Slru.MembersPage(reader.UInt32());
+        to = Slru.MembersPage(reader.UInt32());
+        return true;
+    }
 
     private static bool Precedes(Fork slru, uint page, uint other)
     {

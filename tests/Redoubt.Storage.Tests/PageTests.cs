@@ -197,6 +197,42 @@ public sealed class PageTests
     }
 
     [Fact]
+    public async Task Truncated_multixact_members_go_around_the_circle()
+    {
+        const uint Last = uint.MaxValue / 1636;
+        uint[] pages = [0, 31, 32, 1_500_000, Last - 40, Last];
+        await using var volume = await TestVolume.StartAsync(1);
+        await using var writer = await OpenAsync(volume, [0]);
+        foreach (uint page in pages)
+        {
+            await AppendAsync(writer, [0], TestRecords.ZeroMembers(page));
+        }
+
+        ulong full = writer.End;
+
+        // What is left is more than half of the circle.
+        await AppendAsync(writer, [0], TestRecords.TruncateMembers(Last - 40, 33));
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Equal((bool[])[true, true, true, true, true, true], await FoundAsync(full));
+            Assert.Equal((bool[])[false, false, true, true, false, false], await FoundAsync(writer.End));
+            await volume.StopAsync(0);
+            await volume.StartAsync(0);
+        }
+
+        async Task<bool[]> FoundAsync(ulong at)
+        {
+            var found = new List<bool>();
+            foreach (uint page in pages)
+            {
+                found.Add(await ReadAsync(volume, 0, writer, at, PageKey.Slru(Fork.SlruMultiXactMembers, page)) is not null);
+            }
+
+            return [.. found];
+        }
+    }
+
+    [Fact]
     public async Task Long_chains_become_images_and_read_the_same()
     {
         await using var volume = await TestVolume.StartAsync(1);

@@ -40,6 +40,18 @@ internal static class TestRecords
     public static byte[] TruncateCommitLog(long page) =>
         Seal([.. new byte[WalRecord.HeaderLength], 0xFF, 16, .. BitConverter.GetBytes(page), .. new byte[8]], xid: 0, rmgr: 3, info: 0x10);
 
+    /// <summary><c>XLOG_MULTIXACT_ZERO_MEM_PAGE</c>.</summary>
+    public static byte[] ZeroMembers(long page) =>
+        Seal([.. new byte[WalRecord.HeaderLength], 0xFF, 8, .. BitConverter.GetBytes(page)], xid: 0, rmgr: 6, info: 0x10);
+
+    /// <summary><c>XLOG_MULTIXACT_TRUNCATE_ID</c> of members between two pages; offsets stay.</summary>
+    public static byte[] TruncateMembers(uint from, uint to)
+    {
+        const uint MembersPerPage = 1636;
+        uint[] main = [5, 1, 1, from * MembersPerPage, to * MembersPerPage];
+        return Seal([.. new byte[WalRecord.HeaderLength], 0xFF, 20, .. main.SelectMany(BitConverter.GetBytes)], xid: 0, rmgr: 6, info: 0x30);
+    }
+
     /// <summary><c>XLOG_SMGR_TRUNCATE</c> of all forks.</summary>
     public static byte[] Truncate(in RelFileLocator rel, uint blocks)
     {

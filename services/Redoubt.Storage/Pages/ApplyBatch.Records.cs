@@ -85,7 +85,7 @@ internal sealed partial class ApplyBatch
         }
     }
 
-    /// <remarks>Multixact members stay: where the removed part begins is not told here, and order does not tell it.</remarks>
+    /// <remarks>Not multixact members: where their removed part begins is in the record alone, and order does not tell it.</remarks>
     private void SlruTruncated(Fork slru, uint firstPage)
     {
         if (_group == 0 && slru != Fork.SlruMultiXactMembers && !SlruOrder.IsApparentWraparound(slru, firstPage, _control!))

@@ -68,6 +68,10 @@ internal sealed partial class ApplyBatch : IDisposable
             var sink = new Sink(this);
             RecordSplitter.Split(_version, record, _control, ref sink);
             _control.Apply(_version, record);
+            if (_group == 0 && SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
+            {
+                Cut(default, (byte)Fork.SlruMultiXactMembers, to, from);
+            }
         }
 
         if (_batchBytes > MaxBatchBytes)
@@ -185,14 +189,15 @@ internal sealed partial class ApplyBatch : IDisposable
         _sizes[(rel, fork)] = blocks;
     }
 
-    private void Cut(in RelFileLocator rel, byte fork, uint blocks)
+    private void Cut(in RelFileLocator rel, byte fork, uint blocks, uint from = 0)
     {
         Span<byte> key = stackalloc byte[StoreKeys.ForkLength];
         StoreKeys.WriteFork(key, StoreKeys.Cut, rel, fork, _lsn);
-        Span<byte> value = stackalloc byte[4];
+        Span<byte> value = stackalloc byte[8];
         BinaryPrimitives.WriteUInt32LittleEndian(value, blocks);
+        BinaryPrimitives.WriteUInt32LittleEndian(value[4..], from);
         Put(key, value);
-        _store.Cuts.Add(rel, fork, blocks, _lsn);
+        _store.Cuts.Add(rel, fork, blocks, _lsn, from);
     }
 
     private void Small(byte kind, ReadOnlySpan<byte> name, ReadOnlySpan<byte> contents, bool exists = true)

@@ -10,7 +10,7 @@ internal sealed class CutTable
 {
     private const byte AllForks = 255;
     private readonly Lock _gate = new();
-    private readonly Dictionary<RelFileLocator, List<(ulong Lsn, byte Fork, uint Blocks)>> _cuts = [];
+    private readonly Dictionary<RelFileLocator, List<(ulong Lsn, byte Fork, uint Blocks, uint From)>> _cuts = [];
 
     public int Count
     {
@@ -28,7 +28,8 @@ internal sealed class CutTable
     /// <param name="fork">255: all forks.</param>
     /// <param name="blocks">First block that is gone; of an SLRU (relation 0/0/0) the page that older ones are gone before.</param>
     /// <param name="lsn">Versions at or below.</param>
-    public void Add(in RelFileLocator rel, byte fork, uint blocks, ulong lsn)
+    /// <param name="from">Of multixact members: the page where what is gone begins.</param>
+    public void Add(in RelFileLocator rel, byte fork, uint blocks, ulong lsn, uint from = 0)
     {
         lock (_gate)
         {
@@ -37,9 +38,9 @@ internal sealed class CutTable
                 _cuts.Add(rel, list = []);
             }
 
-            if (!list.Contains((lsn, fork, blocks)))
+            if (!list.Contains((lsn, fork, blocks, from)))
             {
-                list.Add((lsn, fork, blocks));
+                list.Add((lsn, fork, blocks, from));
             }
         }
     }
@@ -48,7 +49,7 @@ internal sealed class CutTable
     {
         lock (_gate)
         {
-            if (_cuts.TryGetValue(rel, out var list) && list.Remove((lsn, fork, blocks)) && list.Count == 0)
+            if (_cuts.TryGetValue(rel, out var list) && list.RemoveAll(c => c.Lsn == lsn && c.Fork == fork && c.Blocks == blocks) > 0 && list.Count == 0)
             {
                 _cuts.Remove(rel);
             }
@@ -63,6 +64,13 @@ internal sealed class CutTable
         }
     }
 
+    private static bool IsGone(in PageKey key, uint blocks, uint from) => key.Fork switch
+    {
+        Fork.SlruMultiXactMembers => SlruOrder.IsMembersPageIn(key.Block, from, blocks),
+        >= Fork.SlruXact => SlruOrder.IsRemoved(key.Fork, key.Block, blocks),
+        _ => key.Block >= blocks,
+    };
+
     /// <summary>Versions of the page at or below the result do not exist for a read at <paramref name="readPoint"/>; 0: none is hidden.</summary>
     public ulong Floor(in PageKey key, ulong readPoint)
     {
@@ -71,10 +79,9 @@ internal sealed class CutTable
             ulong floor = 0;
             if (_cuts.TryGetValue(key.Rel, out var own))
             {
-                foreach (var (lsn, fork, blocks) in own)
+                foreach (var (lsn, fork, blocks, from) in own)
                 {
-                    if (lsn <= readPoint && lsn > floor && (fork == AllForks || fork == (byte)key.Fork)
-                        && (key.IsSlru ? SlruOrder.IsRemoved(key.Fork, key.Block, blocks) : key.Block >= blocks))
+                    if (lsn <= readPoint && lsn > floor && (fork == AllForks || fork == (byte)key.Fork) && IsGone(key, blocks, from))
                     {
                         floor = lsn;
                     }
@@ -83,7 +90,7 @@ internal sealed class CutTable
 
             if (!key.IsSlru && _cuts.TryGetValue(key.Rel with { RelNumber = 0 }, out var database))
             {
-                foreach (var (lsn, _, _) in database)
+                foreach (var (lsn, _, _, _) in database)
                 {
                     floor = lsn <= readPoint && lsn > floor ? lsn : floor;
                 }

@@ -169,7 +169,9 @@ internal sealed class PageStore : IDisposable
         for (iterator.Seek([StoreKeys.Cut]); iterator.Valid() && iterator.GetKeySpan()[0] == StoreKeys.Cut; iterator.Next())
         {
             var (rel, fork, lsn) = StoreKeys.ReadFork(iterator.GetKeySpan());
-            Cuts.Add(rel, fork, BinaryPrimitives.ReadUInt32LittleEndian(iterator.GetValueSpan()), lsn);
+            var value = iterator.GetValueSpan();
+            uint from = value.Length == 8 ? BinaryPrimitives.ReadUInt32LittleEndian(value[4..]) : 0;
+            Cuts.Add(rel, fork, BinaryPrimitives.ReadUInt32LittleEndian(value), lsn, from);
         }
 
         Check(iterator);

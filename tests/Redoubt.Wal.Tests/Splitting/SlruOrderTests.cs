@@ -34,6 +34,20 @@ public sealed class SlruOrderTests
         Assert.InRange(removed, ((int)pages / 2) - 64, (int)pages / 2);
     }
 
+    [Theory]
+    [InlineData(40, 32, 64, true)]
+    [InlineData(33, 40, 64, true)]
+    [InlineData(64, 40, 64, false)]
+    [InlineData(95, 40, 95, false)]
+    [InlineData(31, 40, 64, false)]
+    [InlineData(40, 40, 63, false)]
+    [InlineData(2_625_000, 2_600_000, 40, true)]
+    [InlineData(5, 2_600_000, 40, true)]
+    [InlineData(32, 2_600_000, 40, false)]
+    [InlineData(2_500_000, 2_600_000, 40, false)]
+    public void Members_go_from_one_file_to_another(uint page, uint from, uint to, bool removed) =>
+        Assert.Equal(removed, SlruOrder.IsMembersPageIn(page, from, to));
+
     [Fact]
     public void Members_are_never_told_by_order() =>
         Assert.False(SlruOrder.IsRemoved(Fork.SlruMultiXactMembers, 0, 64));
