@@ -54,6 +54,9 @@ public sealed record StorageOptions
     /// <summary>Rate at which free space of heap pages is found out in the background (pages per second); 0: only when it is asked for.</summary>
     public int FreeSpacePagesPerSecond { get; init; } = 1_000;
 
+    /// <summary>From the end of one such round over what has changed to the next: a page that changes all the time is looked at once a round.</summary>
+    public TimeSpan FreeSpaceEvery { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Rate of a bulk rebuild (bytes per second); 0: as fast as it goes.</summary>
     public long RebuildBytesPerSecond { get; init; } = 128L << 20;
 

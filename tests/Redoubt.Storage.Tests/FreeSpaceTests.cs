@@ -118,7 +118,7 @@ public sealed class FreeSpaceTests
     [Fact]
     public async Task What_is_stale_is_looked_at_in_the_background()
     {
-        await using var volume = await TestVolume.StartAsync(1, change: o => o with { FreeSpacePagesPerSecond = 1 << 20 });
+        await using var volume = await TestVolume.StartAsync(1, change: o => o with { FreeSpacePagesPerSecond = 1 << 20, FreeSpaceEvery = TimeSpan.FromMilliseconds(100) });
         await using var writer = await OpenAsync(volume, [0]);
         var heap = new Heap(writer, [0], seed: 35);
         foreach (uint block in Blocks)

@@ -9,7 +9,6 @@ namespace Redoubt.Storage.Segments;
 /// <content>Room on heap pages: answered for free-space maps, and brought up to date slowly so that answers are cheap.</content>
 internal sealed partial class Segment
 {
-    private static readonly TimeSpan FreeSpacePassEvery = TimeSpan.FromMinutes(1);
     private long _freeSpaceAt = Environment.TickCount64;
     private long _freeSpacePassAt;
 
@@ -41,7 +40,7 @@ internal sealed partial class Segment
         }
     }
 
-    /// <summary>Brings some pages' free space up to date: a bounded number a second, and every page at most once a minute.</summary>
+    /// <summary>Brings some pages' free space up to date: a bounded number a second, and every page at most once a round.</summary>
     /// <returns>True when there is more to do at once.</returns>
     public bool RefreshFreeSpaceSafely()
     {
@@ -61,7 +60,7 @@ internal sealed partial class Segment
                 return true;
             }
 
-            _freeSpacePassAt = now + (long)FreeSpacePassEvery.TotalMilliseconds;
+            _freeSpacePassAt = now + (long)_options.FreeSpaceEvery.TotalMilliseconds;
         }
         catch (Exception e) when (e is StoreCorruptException or RocksDbException or ObjectDisposedException)
         {
