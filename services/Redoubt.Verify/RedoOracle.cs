@@ -83,6 +83,11 @@ public sealed class RedoOracle
     private void Change(in BlockChange change)
     {
         Counts.BlockChanges++;
+        if (!change.MakesPage && !Cluster.Pages.Contains(change.Key))
+        {
+            return;
+        }
+
         bool check = (change.Flags & BlockChangeFlags.CheckImage) != 0;
         Span<byte> page = Cluster.Pages.Require(change.Key);
         if (check)

@@ -52,6 +52,12 @@ public readonly ref partial struct BlockChange
     public ReadOnlySpan<byte> BlockData { get; init; }
 
     /// <summary>
+    /// False for what clears the end of a map after a truncation: a page that is not there is not made, nor does its fork grow
+    /// (<c>visibilitymap_prepare_truncate</c>, <c>FreeSpaceMapPrepareTruncateRel</c>).
+    /// </summary>
+    public bool MakesPage => Rmgr != Implicit || (ImplicitChange)Info is not (ImplicitChange.VisibilityMapTruncate or ImplicitChange.FreeSpaceMapTruncate);
+
+    /// <summary>
     /// The record's other block references, packed: per reference 1 byte block id, 1 byte fork, 4 bytes block number (little-endian).
     /// Redo that writes links (B-tree splits …) reads siblings' block numbers here.
     /// </summary>

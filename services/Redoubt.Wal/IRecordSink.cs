@@ -6,7 +6,8 @@ namespace Redoubt.Wal;
 /// </summary>
 public interface IRecordSink
 {
-    /// <summary>A page of a relation or SLRU changes. A block at or past the end of its fork makes the fork grow to include it.</summary>
+    /// <summary>A page of a relation or SLRU changes. A block at or past the end of its fork makes the fork grow to include it, unless
+    /// <see cref="BlockChange.MakesPage"/> is false.</summary>
     void Block(in BlockChange change);
 
     /// <summary>A fork comes into being, empty (<c>XLOG_SMGR_CREATE</c>). No effect when it exists.</summary>

@@ -1,8 +1,8 @@
 namespace Redoubt.Wal;
 
 /// <summary>Kinds of changes that PostgreSQL's redo makes without a block reference (<see cref="BlockChange.Implicit"/>).
-/// Their <see cref="BlockChange.MainData"/> is little-endian, as each member says. The three kinds that clear map bits mean nothing for a
-/// page that does not exist, and need not make it.</summary>
+/// Their <see cref="BlockChange.MainData"/> is little-endian, as each member says. The two kinds that follow a truncation mean nothing
+/// for a page that does not exist, and do not make it (<see cref="BlockChange.MakesPage"/>).</summary>
 public enum ImplicitChange : byte
 {
     /// <summary>Clear visibility-map bits: 4 bytes heap block, 1 byte bits (<c>visibilitymap_clear</c>).</summary>

@@ -80,6 +80,11 @@ public sealed class ParallelRedo : IDisposable
             if (Of(change.Key, workers) == index)
             {
                 BlockChanges++;
+                if (!change.MakesPage && !pages.Contains(change.Key))
+                {
+                    return;
+                }
+
                 PageRedo.Apply(version, change, pages.Require(change.Key));
             }
         }

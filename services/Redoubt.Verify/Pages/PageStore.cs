@@ -34,6 +34,9 @@ public sealed class PageStore : IDisposable
     /// <summary>The page for writing: made (all zero) when it does not exist, and its fork grows to include it.</summary>
     public Span<byte> Require(in PageKey key) => _slots.Span(Map(key).Require(key.Block, _slots));
 
+    /// <summary>True when a relation's fork reaches to this block.</summary>
+    public bool Contains(in PageKey key) => key.Block < (Blocks(key.Rel, key.Fork) ?? 0);
+
     /// <summary>The page; empty when it is all zero or beyond the end.</summary>
     public Span<byte> Find(in PageKey key)
     {

@@ -1,0 +1,2 @@
+CREATE TABLE last_file (id int);
+INSERT INTO last_file SELECT generate_series(1, 300);
