@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Redoubt.Verify.Workloads;
 using Redoubt.Wal;
 
@@ -9,7 +10,7 @@ namespace Redoubt.Verify;
 /// </summary>
 internal static class StandbyPass
 {
-    private static readonly TimeSpan ReplayDeadline = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan MinReplayTime = TimeSpan.FromMinutes(15);
 
     public static async Task RunAsync(
         VerifyRedoOptions options, VerifyRedoResult result, string folder, Dictionary<string, string> settings, CancellationToken cancel)
@@ -42,7 +43,9 @@ internal static class StandbyPass
             // The slot may be dropped by a workload; the standby needs the log from its start.
             var keepAll = BuiltInWorkload.With(settings, "wal_keep_size", "1TB");
             var scale = options.Scale with { Rows = Math.Min(options.Scale.Rows, 20_000) };
+            long started = Stopwatch.GetTimestamp();
             var kinds = await VerifyRedo.RunWorkloadsAsync(options, primary, keepAll, scale, follower, Progress, cancel).ConfigureAwait(false);
+            var worked = Stopwatch.GetElapsedTime(started);
             var end = VerifyRedo.ReadControl(primary);
             follower.ReadTo(end.Lsn);
             if (options.Workloads.Count == 0 && end.NextMultiXactOffset >= firstMember)
@@ -51,7 +54,7 @@ internal static class StandbyPass
             }
 
             Progress("replay by a stock standby");
-            await ReplayAsync(primary, standby, settings, end.LastRecordStart, cancel).ConfigureAwait(false);
+            await ReplayAsync(primary, standby, settings, end.LastRecordStart, MinReplayTime + worked, cancel).ConfigureAwait(false);
 
             Progress("compare");
             var pages = ClusterComparison.WithStandby(cluster, standby.DataFolder, kinds);
@@ -69,14 +72,15 @@ internal static class StandbyPass
             Progress($"{oracle.Counts.BlockChanges:N0} block changes, {pages.Pages:N0} pages and {files.Files:N0} other files compared, {oracle.Counts.Mismatches:N0} differences, {follower.Bytes >> 20:N0} MiB of log");
         }
 
+        OutsideTablespaces.Empty(standby.DataFolder);
         Directory.Delete(folder, recursive: true);
     }
 
     /// <summary>Lets the standby replay the stopped primary's log up to and with its last record, and stop by itself.</summary>
-    internal static async Task ReplayAsync(
-        StockPostgres primary, StockPostgres standby, Dictionary<string, string> settings, Lsn lastRecord, CancellationToken cancel)
+    private static async Task ReplayAsync(
+        StockPostgres primary, StockPostgres standby, Dictionary<string, string> settings, Lsn lastRecord, TimeSpan allowed, CancellationToken cancel)
     {
-        EmptyOutsideTablespaces(primary.DataFolder);
+        OutsideTablespaces.Empty(primary.DataFolder);
         string wal = Path.Combine(standby.DataFolder, "pg_wal");
         Directory.Delete(wal, recursive: true);
         DataFolders.Copy(Path.Combine(primary.DataFolder, "pg_wal"), wal);
@@ -96,30 +100,21 @@ internal static class StandbyPass
         };
         await standby.StartAsync(recovery, cancel, waitForConnections: false).ConfigureAwait(false);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(ReplayDeadline);
-        await standby.WaitForExitAsync(deadline.Token).ConfigureAwait(false);
+        deadline.CancelAfter(allowed);
+        try
+        {
+            await standby.WaitForExitAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new StockPostgresException($"The stock standby did not replay the log within {allowed.TotalMinutes:N0} minutes.");
+        }
+
         string log = await File.ReadAllTextAsync(standby.LogFile, cancel).ConfigureAwait(false);
         if (!log.Contains("recovery stopping after", StringComparison.Ordinal))
         {
             string reason = log.Split('\n').FirstOrDefault(line => line.Contains("FATAL", StringComparison.Ordinal) || line.Contains("PANIC", StringComparison.Ordinal)) ?? log.Trim();
             throw new StockPostgresException($"The stock standby could not replay the log: {reason}");
-        }
-    }
-
-    /// <summary>Tablespaces outside the data directory are one folder for both servers: the standby must make everything in it anew.</summary>
-    private static void EmptyOutsideTablespaces(string dataFolder)
-    {
-        foreach (var tablespace in new DirectoryInfo(Path.Combine(dataFolder, "pg_tblspc")).EnumerateDirectories())
-        {
-            if (tablespace.LinkTarget is null)
-            {
-                continue;
-            }
-
-            foreach (string folder in Directory.GetDirectories(tablespace.FullName, "PG_*"))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
         }
     }
 }

@@ -107,7 +107,8 @@ public static class VerifyRedo
             Progress($"{oracle.Counts.BlockChanges:N0} block changes, {oracle.Counts.PagesCompared:N0} pages compared, {oracle.Counts.Mismatches:N0} mismatches, {follower.Bytes >> 20:N0} MiB of log");
         }
 
-        DeleteData(folder);
+        OutsideTablespaces.Empty(server.DataFolder);
+        Directory.Delete(folder, recursive: true);
     }
 
     /// <summary>Starts the server, runs the workloads while the follower reads, and stops the server. Returns what the relations are.</summary>
@@ -176,6 +177,4 @@ public static class VerifyRedo
 
         Say(options, result, mismatch.ToString());
     }
-
-    private static void DeleteData(string folder) => Directory.Delete(folder, recursive: true);
 }

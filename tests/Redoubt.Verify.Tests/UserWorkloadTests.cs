@@ -30,6 +30,7 @@ public sealed class UserWorkloadTests(ITestOutputHelper output)
         Assert.True(result.Passed, string.Join('\n', result.Messages));
         Assert.Contains(steps, step => step.StartsWith("images: crash.sql: ", StringComparison.Ordinal) && step.Contains("connection", StringComparison.Ordinal));
         Assert.Contains(result.Counts.Kinds(), kind => kind is { Rmgr: RmgrId.Storage, Info: 0x20, Seen: > 0 });
+        Assert.Contains(result.Counts.Kinds(), kind => kind is { Rmgr: RmgrId.Tablespace, Info: 0x00, Seen: >= 4 });
         Assert.Contains(result.Counts.Kinds(), kind => kind is { Rmgr: RmgrId.Database, Info: 0x20, Seen: > 0 });
         Assert.True(result.Counts.PagesCompared > 10_000, $"only {result.Counts.PagesCompared} pages compared");
     }

@@ -26,6 +26,12 @@ VACUUM no_map;
 ROLLBACK PREPARED 'holds';
 SET allow_in_place_tablespaces = on;
 CREATE TABLESPACE inplace LOCATION '';
+\! mkdir -p "$PG_ABS_BUILDDIR/outside" && chown --reference="$PG_ABS_BUILDDIR" "$PG_ABS_BUILDDIR/outside"
+\getenv build PG_ABS_BUILDDIR
+\set place :build '/outside'
+CREATE TABLESPACE outside LOCATION :'place';
+CREATE TABLE out_there (id int PRIMARY KEY USING INDEX TABLESPACE outside) TABLESPACE outside;
+INSERT INTO out_there SELECT generate_series(1, 1000);
 CREATE DATABASE moving STRATEGY file_copy;
 ALTER DATABASE moving SET TABLESPACE inplace;
 CREATE DATABASE copied TEMPLATE moving STRATEGY wal_log;
