@@ -70,7 +70,7 @@ libraries() { # libraries ROOT: what its binaries are linked with and does not h
 }
 
 config() { # config FOLDER ENTRYPOINT
-  printf '{"Entrypoint":["%s"],"Env":{"PATH":"/usr/bin:/bin","DOTNET_TieredPGO":"0","DOTNET_EnableDiagnostics":"0","LANG":"C.UTF-8"},"User":"10001"}\n' "$2" >"$1/config.json"
+  printf '{"Entrypoint":["%s"],"Env":{"PATH":"/usr/bin:/bin","DOTNET_TieredPGO":"0","DOTNET_EnableDiagnostics":"0","DOTNET_TC_CallCountingDelayMs":"7D0","DOTNET_GCgen0MaxBudget":"1000000","MALLOC_ARENA_MAX":"2","LANG":"C.UTF-8"},"User":"10001"}\n' "$2" >"$1/config.json"
 }
 
 image() { # image NAME ENTRYPOINT: swaps the finished folder in
