@@ -40,6 +40,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("up -f /nowhere/cluster.yaml", "/nowhere/cluster.yaml cannot be read")]
     [InlineData("drill", "Required command")]
     [InlineData("drill slow storage-0", "--ms")]
+    [InlineData("drill slow storage-0 --ms -1", "0 to 60000")]
+    [InlineData("drill corrupt storage-0 --bytes 0", "1 to 1048576")]
     [InlineData("status -o xml", "xml")]
     [InlineData("bench commit --seconds 0", "1 to 3600")]
     public async Task Wrong_usage_is_status_2_and_one_sentence(string arguments, string says)

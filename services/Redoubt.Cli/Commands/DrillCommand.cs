@@ -13,12 +13,24 @@ internal static class DrillCommand
         Add(drill, "stop", "SIGKILL, and it stays down until drill start.", "drill stop zone-a");
         Add(drill, "start", "Starts what drill stop stopped.", "drill start zone-a");
         Add(drill, "wipe", "SIGKILL, and its disk is deleted.", "drill wipe compute");
-        Add(drill, "corrupt", "Flips bits in a segment log.", "drill corrupt storage-0 --bytes 64", new Option<long>("--bytes") { Description = "How many bytes.", DefaultValueFactory = _ => 16 });
+        Add(drill, "corrupt", "Flips bits in a segment log.", "drill corrupt storage-0 --bytes 64", Within(1, 1 << 20, new Option<long>("--bytes") { Description = "How many bytes.", DefaultValueFactory = _ => 16 }));
         Add(drill, "partition", "Cuts it off from all others.", "drill partition storage-1");
         Add(drill, "heal", "Ends partition, slow and fill.", "drill heal storage-1");
-        Add(drill, "slow", "Makes its answers late.", "drill slow storage-1 --ms 200", new Option<long>("--ms") { Description = "Milliseconds.", Required = true });
+        Add(drill, "slow", "Makes its answers late.", "drill slow storage-1 --ms 200", Within(0, 60_000, new Option<long>("--ms") { Description = "Milliseconds, up to 60000.", Required = true }));
         Add(drill, "fill", "Makes its disk full.", "drill fill storage-1");
         return drill;
+    }
+
+    private static Option<long> Within(long least, long most, Option<long> option)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && long.TryParse(result.Tokens[0].Value, out long value) && (value < least || value > most))
+            {
+                result.AddError($"{option.Name} {value} is not possible; use {least} to {most}.");
+            }
+        });
+        return option;
     }
 
     private static void Add(Command drill, string kind, string does, string example, Option<long>? amount = null)

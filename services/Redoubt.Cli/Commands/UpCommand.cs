@@ -152,9 +152,11 @@ internal static class UpCommand
         await using var supervisor = await SuperviseCommand.StartAsync(spec, paths, Console.WriteLine, cancellation);
         await using var control = new ControlServer(supervisor, paths.ControlSocket);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation, supervisor.Stopping);
+        bool wasReady = false;
         try
         {
             Print(await WaitUntilReadyAsync(async () => await supervisor.StartingAsync(end.Token), () => null, paths, end.Token));
+            wasReady = true;
             Console.WriteLine("Ctrl-C stops it.");
             await StatusCommand.FollowAsync(() => supervisor.StatusAsync(), end.Token);
         }
@@ -163,7 +165,7 @@ internal static class UpCommand
             Console.WriteLine("stopping");
         }
 
-        return 0;
+        return wasReady ? 0 : CliException.Failed;
     }
 
     private static async Task<ClusterStatus> WaitUntilReadyAsync(Func<Task<ClusterStatus?>> read, Func<string?> complaint, ClusterPaths paths, CancellationToken cancellation)

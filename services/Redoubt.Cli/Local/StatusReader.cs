@@ -8,6 +8,7 @@ namespace Redoubt.Cli.Local;
 /// <summary>Asks every process for its /status and makes one picture of the cluster.</summary>
 internal sealed class StatusReader : IDisposable
 {
+    private const string Unreached = "compute does not reach it";
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1500);
     private readonly HttpClient _http = new() { Timeout = Patience };
 
@@ -44,8 +45,9 @@ internal sealed class StatusReader : IDisposable
 
     private static ClusterStatus Assemble(ClusterSpec spec, IReadOnlyList<ManagedProcess> processes, int port, JsonObject?[] documents)
     {
-        var members = processes.Select((process, i) => Describe(process, documents[i])).ToList();
         var compute = documents[processes.Count - 1];
+        var cutOff = CutOff(compute);
+        var members = processes.Select((process, i) => Describe(process, documents[i], cutOff)).ToList();
         var (phase, message) = Judge(spec, members);
         return new ClusterStatus
         {
@@ -98,7 +100,7 @@ internal sealed class StatusReader : IDisposable
         }
     }
 
-    private static ClusterStatus.Member Describe(ManagedProcess process, JsonObject? document)
+    private static ClusterStatus.Member Describe(ManagedProcess process, JsonObject? document, HashSet<(string Name, uint Group)> cutOff)
     {
         string state = process.State switch
         {
@@ -120,20 +122,36 @@ internal sealed class StatusReader : IDisposable
             Metrics = $"http://{process.Is.Http}/metrics",
             Endpoint = process.Is.Endpoint,
             Segments = process.Is.Role != "storage" ? null
-                : document?["segments"]?.AsArray().Select(s => new ClusterStatus.Segment(
-                    (uint)Number(s!.AsObject(), "group"), Text(s.AsObject(), "scl") ?? "0/0", Text(s.AsObject(), "appliedLsn") ?? "0/0", Text(s.AsObject(), "state") ?? "failed",
-                    Text(s.AsObject(), "message"))).ToList() ?? [],
+                : document?["segments"]?.AsArray().Select(s => DescribeSegment(process.Is.Name, s!.AsObject(), cutOff)).ToList() ?? [],
             StartedMs = document?["startedMs"] is JsonObject stages
                 ? stages.Where(s => s.Value is JsonValue v && v.TryGetValue(out double _)).ToDictionary(s => s.Key, s => s.Value!.GetValue<double>())
                 : null,
         };
     }
 
+    private static ClusterStatus.Segment DescribeSegment(string process, JsonObject segment, HashSet<(string Name, uint Group)> cutOff)
+    {
+        uint group = (uint)Number(segment, "group");
+        string state = Text(segment, "state") ?? "failed";
+
+        // A copy that is cut off does not know what it misses.
+        bool unheard = state == "complete" && cutOff.Contains((process, group));
+        return new ClusterStatus.Segment(
+            group, Text(segment, "scl") ?? "0/0", Text(segment, "appliedLsn") ?? "0/0", unheard ? "behind" : state, unheard ? Unreached : Text(segment, "message"));
+    }
+
+    /// <summary>The copies that a ready compute has no stream to.</summary>
+    private static HashSet<(string Name, uint Group)> CutOff(JsonObject? compute) =>
+        Text(compute, "state") == "ready" && compute!["segments"] is JsonArray segments
+            ? [.. segments.Where(s => s!["connected"]?.GetValue<bool>() == false).Select(s => (Text(s!.AsObject(), "name") ?? "", (uint)Number(s.AsObject(), "group")))]
+            : [];
+
     private static (string Phase, string? Message) Judge(ClusterSpec spec, List<ClusterStatus.Member> members)
     {
         var compute = members[^1];
         var storage = members[..^1];
         var down = storage.Where(s => s.State != "ready").Select(s => s.Name).ToList();
+        down.AddRange(storage.Where(m => m.State == "ready" && m.Segments?.Any(s => s.Message == Unreached) == true).Select(m => $"{m.Name} ({Unreached})"));
         bool quorum = storage.Count - down.Count >= spec.WriteQuorum;
         if (compute.State is "failed" or "fenced")
         {
@@ -144,7 +162,8 @@ internal sealed class StatusReader : IDisposable
         {
             return !quorum ? ("Unavailable", $"commits wait for {spec.WriteQuorum} copies; down: {string.Join(", ", down)}")
                 : down.Count > 0 ? ("Degraded", $"down: {string.Join(", ", down)}")
-                : storage.SelectMany(s => s.Segments ?? []).FirstOrDefault(s => s.State != "complete") is { } behind ? ("Degraded", $"a segment of group {behind.Group} is {behind.State}")
+                : storage.SelectMany(m => (m.Segments ?? []).Select(s => (m.Name, Segment: s))).FirstOrDefault(s => s.Segment.State != "complete") is { Name: { } name } found
+                    ? ("Degraded", $"{name} is {found.Segment.State} in group {found.Segment.Group}{(found.Segment.Message is { } why ? $": {why}" : "")}")
                 : ("Ready", null);
         }
 

@@ -120,7 +120,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
                 var victim = Only(targets, "storage", kind);
                 return $"{Corruption.Flip(victim.Is.DataDir, amount)} of {victim.Is.Name}";
             case "partition" or "heal":
-                await Task.WhenAll(targets.Select(t => PostAsync(t, kind)));
+                // Storage keeps the switch: compute is cut off when no copy hears it.
+                var switches = targets.SelectMany(t => t.Is.Role == "storage" ? [t] : _processes.Where(p => p.Is.Role == "storage")).Distinct();
+                await Task.WhenAll(switches.Where(t => t.Pid is not null).Select(t => PostAsync(t, kind)));
                 return $"{kind}ed {Names(targets)}";
             case "slow":
                 await PostAsync(Only(targets, "storage", kind), $"slow?ms={amount}");
