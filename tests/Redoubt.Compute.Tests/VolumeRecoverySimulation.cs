@@ -41,7 +41,7 @@ public class VolumeRecoverySimulation
             }
 
             var opener = new VolumeOpener(shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System);
-            var volume = await opener.OpenAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+            var volume = await opener.OpenAsync(0, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             Assert.True(previous is null || volume.Epoch > previous.Epoch, $"seed {seed}");
             ulong last = acknowledged.Count == 0 ? 0 : acknowledged[^1].End;
             Assert.True(volume.End.Vdl >= last, $"seed {seed}, life {life}: acknowledged up to {new Lsn(last)}, recovered {new Lsn(volume.End.Vdl)}");
@@ -69,7 +69,7 @@ public class VolumeRecoverySimulation
         SendAway(network, 3);
         var events = new Silent();
         var opener = new VolumeOpener(network.Shape, PgVersion.Pg17, network.Segments, events, TimeProvider.System);
-        var opening = opener.OpenAsync(TestContext.Current.CancellationToken);
+        var opening = opener.OpenAsync(0, TestContext.Current.CancellationToken);
         await events.Waiting.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.False(opening.IsCompleted);
         SendAway(network, 2);
@@ -84,12 +84,31 @@ public class VolumeRecoverySimulation
         {
             var network = new SimulatedNetwork(VolumeShape.ForCopies(6), seed);
             var openers = Enumerable.Range(0, 2).Select(_ =>
-                new VolumeOpener(network.Shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System).OpenAsync(TestContext.Current.CancellationToken));
+                new VolumeOpener(network.Shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System).OpenAsync(0, TestContext.Current.CancellationToken));
             var volumes = await Task.WhenAll(openers).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             ulong winner = volumes.Max(v => v.Epoch);
             Assert.NotEqual(volumes[0].Epoch, volumes[1].Epoch);
             Assert.True(network.Segments.Count(s => s.Epoch == winner) >= network.Shape.WriteQuorum, $"seed {seed}");
         }
+    }
+
+    [Fact]
+    public async Task Who_had_the_volume_takes_it_back_after_a_life_of_its_own_but_not_from_a_newer_writer()
+    {
+        var network = new SimulatedNetwork(VolumeShape.ForCopies(6), 3);
+        var old = Opener();
+        ulong first = (await OpenAsync(old, 0)).Epoch;
+        ulong second = (await OpenAsync(old, old.HighestAsked)).Epoch;
+        Assert.True(second > first);
+        var next = await OpenAsync(Opener(), 0);
+        var fenced = await Assert.ThrowsAsync<FencedException>(() => OpenAsync(old, old.HighestAsked));
+        Assert.Equal(next.Epoch, fenced.Newer);
+        Assert.DoesNotContain(network.Segments, s => s.Epoch > next.Epoch);
+
+        VolumeOpener Opener() => new(network.Shape, PgVersion.Pg17, network.Segments, new Silent(), TimeProvider.System);
+
+        static Task<OpenedVolume> OpenAsync(VolumeOpener opener, ulong mine) =>
+            opener.OpenAsync(mine, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
     }
 
     /// <summary>Appends with losses and segments that come and go; returns all that was acknowledged, in order.</summary>

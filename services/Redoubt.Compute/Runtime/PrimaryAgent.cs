@@ -85,6 +85,7 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
     private async Task<int> LiveAsync(StorageProcess[] processes, CancellationToken stop)
     {
         int quickDeaths = 0;
+        ulong mine = 0;
         while (true)
         {
             var clock = new StageClock();
@@ -97,7 +98,19 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
                    select new GrpcSegment(process, options.Volume, g, options.Shape, options.PgVersion, options.Name),
             ];
             var opener = new VolumeOpener(options.Shape, options.PgVersion, segments, this, TimeProvider.System);
-            var volume = await opener.OpenAsync(stop).ConfigureAwait(false);
+            OpenedVolume volume;
+            try
+            {
+                volume = await opener.OpenAsync(mine, stop).ConfigureAwait(false);
+            }
+            catch (FencedException e)
+            {
+                status.Set("fenced", e.Message);
+                logger.Fenced(e.Message);
+                return 3;
+            }
+
+            mine = opener.HighestAsked;
             clock.End("open");
             status.Epoch = volume.Epoch;
             metrics.Lives.Inc();

@@ -133,9 +133,10 @@ internal sealed class PrimaryLife(
 
     private void OnFenced(FencedException e)
     {
+        // First, so that nobody takes the death of postgres for the reason.
+        _fenced.TrySetResult();
         _server?.Kill();
         logger.Fenced(e.Message);
-        _fenced.TrySetResult();
     }
 
     private async Task ImportAsync(CancellationToken stop)

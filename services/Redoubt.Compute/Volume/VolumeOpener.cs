@@ -22,18 +22,25 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     private static readonly TimeSpan WaitDelay = TimeSpan.FromMilliseconds(60);
     private readonly Random _random = new();
 
+    /// <summary>The highest epoch that was asked for.</summary>
+    public ulong HighestAsked { get; private set; }
+
     /// <summary>Opens the volume; returns when it may be served.</summary>
+    /// <param name="mine">The highest epoch that this writer asked for in an earlier life; 0: it had none. Who had the volume does not take it back from
+    /// a newer writer: that would be a duel without end.</param>
     /// <exception cref="VolumeMismatchException">The segments hold another shape or version.</exception>
-    public async Task<OpenedVolume> OpenAsync(CancellationToken cancellationToken)
+    /// <exception cref="FencedException">A newer writer than <paramref name="mine"/> has the volume.</exception>
+    public async Task<OpenedVolume> OpenAsync(ulong mine, CancellationToken cancellationToken)
     {
-        ulong above = 0;
+        HighestAsked = mine;
+        ulong above = mine;
         var races = new OpenBackoff(FirstRaceDelay, LongestRaceDelay, _random);
         while (true)
         {
             TimeSpan delay;
             try
             {
-                var granted = await GainEpochAsync(above, cancellationToken).ConfigureAwait(false);
+                var granted = await GainEpochAsync(mine, above, cancellationToken).ConfigureAwait(false);
                 above = granted.Epoch;
                 if (await RecoverAsync(granted.Epoch, granted.Views, cancellationToken).ConfigureAwait(false) is { } opened)
                 {
@@ -52,15 +59,21 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
         }
     }
 
-    private async Task<(ulong Epoch, GroupView[] Views)> GainEpochAsync(ulong above, CancellationToken cancellationToken)
+    private async Task<(ulong Epoch, GroupView[] Views)> GainEpochAsync(ulong mine, ulong above, CancellationToken cancellationToken)
     {
         while (true)
         {
             var states = await AskAllAsync(segments, (s, ct) => s.GetStateAsync(ct), CallTimeout, cancellationToken).ConfigureAwait(false);
+            if (mine != 0 && states.FirstOrDefault(s => s.State.Epoch > HighestAsked) is { Segment: not null } newer)
+            {
+                throw new FencedException(mine, newer.State.Epoch, newer.Segment.Name);
+            }
+
             RequireQuorumShape(states.Select(s => (s.Segment, s.State)));
             if (IsQuorum(states, out string missing))
             {
                 ulong epoch = Math.Max(above, states.Max(s => s.State.Epoch)) + 1;
+                HighestAsked = epoch;
                 var grants = await AskAllAsync(
                     [.. states.Select(s => s.Segment)], (s, ct) => s.OpenEpochAsync(epoch, ct), CallTimeout, cancellationToken).ConfigureAwait(false);
                 if (IsQuorum(grants, out missing))
