@@ -70,7 +70,6 @@ public sealed class LogScanTests : IDisposable
         var written = new Dictionary<ulong, string>();
         var log = new SegmentLog(_folder, 1 << 18, sink, new StorageMetrics().Of(0));
         log.Open(_ => { });
-        log.Start("test");
         var writer = new LogFrameWriter();
         ulong end = 0x1000000;
         for (int i = 0; i < frames; i++)
@@ -82,8 +81,8 @@ public sealed class LogScanTests : IDisposable
             end += 8;
             byte[] frame = writer.Finish().ToArray();
             written.Add(end, Convert.ToHexString(frame));
-            Assert.True(log.EnqueueAsync(PendingAppend.Parse(frame, null), CancellationToken.None).IsCompleted);
-            Assert.True(SpinWait.SpinUntil(() => sink.Count == i + 1, TimeSpan.FromSeconds(20)));
+            log.Append([PendingAppend.Parse(frame, null)]);
+            Assert.Equal(i + 1, sink.Count);
         }
 
         log.Dispose();
@@ -112,11 +111,9 @@ public sealed class LogScanTests : IDisposable
 
     private sealed class Sink : ILogSink
     {
-        private int _count;
+        public int Count { get; private set; }
 
-        public int Count => Volatile.Read(ref _count);
-
-        public void Durable(IReadOnlyList<PendingAppend> frames) => Interlocked.Add(ref _count, frames.Count);
+        public void Durable(IReadOnlyList<PendingAppend> frames) => Count += frames.Count;
 
         public void Failing(Exception? error)
         {

@@ -1,24 +1,38 @@
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections;
 using Redoubt.Protocol;
+using Redoubt.Storage.LogFiles;
 using Redoubt.Storage.Segments;
 
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>Writes a stream's acknowledgements straight to its socket, on the thread that has something to acknowledge. An acknowledgement that finds
-/// the socket full is left out: the next one says more.</summary>
-internal sealed class LogStreamAcks(Segment segment, AppendSession session, Socket socket, ConnectionContext connection, DrillState drills)
+/// the socket full is left out: the next one says more. A writer that stopped reading never holds a thread.</summary>
+internal sealed class LogStreamAcks(Segment segment, AppendSession session, Socket socket, DrillState drills) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly byte[] _ack = new byte[LogStream.AckLength];
+    private bool _closed;
     private int _unsent;
     private ulong _sentScl;
+
+    /// <summary>Makes the stream's thread end, whatever it waits for.</summary>
+    public static void Break(Socket socket)
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // it has ended
+        }
+    }
 
     public void Send()
     {
         if (session.Failure is not null || drills.Partitioned)
         {
-            connection.Abort();
+            Break(socket);
         }
         else if (drills.DelayMs is > 0 and int delay)
         {
@@ -30,41 +44,55 @@ internal sealed class LogStreamAcks(Segment segment, AppendSession session, Sock
         }
     }
 
-    private void SendNow()
+    /// <summary>Nothing is sent from now on: the socket's number may soon be another's.</summary>
+    public void Dispose()
     {
-        var reply = segment.Reply(session);
         lock (_lock)
         {
-            try
+            _closed = true;
+        }
+    }
+
+    private void SendNow()
+    {
+        var (epoch, scl, applied, durableEnd) = segment.Position(session);
+        lock (_lock)
+        {
+            if (_closed)
             {
+                return;
+            }
+
+            if (_unsent > 0)
+            {
+                // Half an acknowledgement is on its way: its other half first.
+                _unsent -= Sent(_ack.AsSpan(LogStream.AckLength - _unsent));
                 if (_unsent > 0)
                 {
-                    // Half an acknowledgement is on its way: its other half first.
-                    _unsent -= socket.Send(_ack.AsSpan(LogStream.AckLength - _unsent), SocketFlags.None, out _);
-                    if (_unsent > 0)
-                    {
-                        return;
-                    }
-                }
-
-                if (reply.Epoch == session.Epoch && reply.Scl < _sentScl)
-                {
-                    return; // another thread has said more already
-                }
-
-                _sentScl = reply.Scl;
-                LogStream.WriteAck(_ack, reply.Scl, reply.Applied, reply.Epoch, reply.DurableEnd);
-                int sent = socket.Send(_ack, SocketFlags.None, out var error);
-                _unsent = error == SocketError.Success ? LogStream.AckLength - sent : 0;
-                if (error is not (SocketError.Success or SocketError.WouldBlock))
-                {
-                    connection.Abort();
+                    return;
                 }
             }
-            catch (ObjectDisposedException)
+
+            if (epoch == session.Epoch && scl < _sentScl)
             {
-                // the connection is gone
+                return; // another thread has said more already
             }
+
+            _sentScl = scl;
+            LogStream.WriteAck(_ack, scl, applied, epoch, durableEnd);
+            int sent = Sent(_ack);
+            _unsent = sent == 0 ? 0 : LogStream.AckLength - sent;
         }
+    }
+
+    private int Sent(ReadOnlySpan<byte> bytes)
+    {
+        int sent = NativeIo.SendNow(socket, bytes);
+        if (sent < 0)
+        {
+            Break(socket);
+        }
+
+        return Math.Max(sent, 0);
     }
 }

@@ -109,7 +109,7 @@ internal sealed class SegmentGrpcService(SegmentHost host) : SegmentService.Segm
                 throw new LogFrameException("an append stream carries batches after its first request");
             }
 
-            await session.SubmitAsync(batch, cancellation).ConfigureAwait(false);
+            await session.SubmitAsync(batch).ConfigureAwait(false);
         }
     }
 

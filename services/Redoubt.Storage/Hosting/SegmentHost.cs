@@ -9,13 +9,15 @@ namespace Redoubt.Storage.Hosting;
 /// <summary>All segments of one process, and their background work: one applying thread, gossip, upkeep, scrub.</summary>
 internal sealed class SegmentHost : IDisposable
 {
-    private static readonly TimeSpan BatchFor = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan GatherFor = TimeSpan.FromMilliseconds(100);
+    private const ulong GatherBytes = 1 << 20;
     private readonly StorageOptions _options;
     private readonly FileStream _lockFile;
     private readonly PeerSet _peers;
     private readonly RocksCache _cache;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly SemaphoreSlim _work = new(0, 1);
+    private readonly AutoResetEvent _work = new(false);
+    private readonly AutoResetEvent _awaited = new(false);
     private readonly List<Task> _tasks = [];
     private readonly Thread _applier;
 
@@ -32,7 +34,7 @@ internal sealed class SegmentHost : IDisposable
         {
             for (int group = 0; group < options.Shape.Groups; group++)
             {
-                Segments.Add(new Segment(options, group, _cache, metrics, _peers, drills, Kick, logger));
+                Segments.Add(new Segment(options, group, _cache, metrics, _peers, drills, Kick, Hurry, logger));
             }
         }
         catch
@@ -89,7 +91,7 @@ internal sealed class SegmentHost : IDisposable
     public void Dispose()
     {
         _stopping.Cancel();
-        Kick();
+        Hurry();
         try
         {
             Task.WaitAll([.. _tasks], TimeSpan.FromSeconds(10));
@@ -122,19 +124,14 @@ internal sealed class SegmentHost : IDisposable
         }
     }
 
-    private void Kick()
+    /// <summary>There is log to apply.</summary>
+    private void Kick() => _work.Set();
+
+    /// <summary>A read waits for it.</summary>
+    private void Hurry()
     {
-        if (_work.CurrentCount == 0)
-        {
-            try
-            {
-                _work.Release();
-            }
-            catch (SemaphoreFullException)
-            {
-                // Somebody else did.
-            }
-        }
+        _awaited.Set();
+        _work.Set();
     }
 
     private void Apply()
@@ -142,12 +139,10 @@ internal sealed class SegmentHost : IDisposable
         NativeIo.SetThreadNice(10);
         while (!_stopping.IsCancellationRequested)
         {
-            bool kicked = _work.Wait(1000);
-            if (kicked && !_stopping.IsCancellationRequested && !Segments.Any(s => s.IsApplyAwaited))
+            if (_work.WaitOne(1000) && !_stopping.IsCancellationRequested && Segments.All(s => s.ApplyLag < GatherBytes && !s.IsApplyAwaited))
             {
                 // A little log at a time costs as much as a lot: let it gather, unless a read waits.
-                _stopping.Token.WaitHandle.WaitOne(Segments.Any(s => s.ApplyLag > 1 << 20) ? TimeSpan.Zero : BatchFor);
-                _work.Wait(0);
+                _awaited.WaitOne(GatherFor);
             }
 
             bool more = true;

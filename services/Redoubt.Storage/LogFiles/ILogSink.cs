@@ -1,6 +1,6 @@
 namespace Redoubt.Storage.LogFiles;
 
-/// <summary>Learns what the append thread did. Called on that thread, in the order of the log.</summary>
+/// <summary>Learns what became durable. Called on the appending thread, in the order of the log.</summary>
 internal interface ILogSink
 {
     /// <summary>These frames are fsynced where their <see cref="PendingAppend.At"/> says.</summary>

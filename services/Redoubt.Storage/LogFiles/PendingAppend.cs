@@ -6,13 +6,13 @@ namespace Redoubt.Storage.LogFiles;
 /// <summary>A frame on its way into the log: checked, its entries marked, not yet durable.</summary>
 internal sealed class PendingAppend
 {
-    private PendingAppend(ReadOnlyMemory<byte> bytes, ulong epoch, ulong from, EntryMark[] marks, object? origin)
+    private PendingAppend(ReadOnlyMemory<byte> bytes, ulong epoch, ulong from, EntryMark[] marks, Segments.AppendSession? session)
     {
         Bytes = bytes;
         Epoch = epoch;
         From = from;
         Marks = marks;
-        Origin = origin;
+        Session = session;
     }
 
     public ReadOnlyMemory<byte> Bytes { get; }
@@ -24,8 +24,11 @@ internal sealed class PendingAppend
 
     public EntryMark[] Marks { get; }
 
-    /// <summary>Who sent it; what happens when it is durable depends on that.</summary>
-    public object? Origin { get; }
+    /// <summary>The writer's stream that brought it; null: a peer did.</summary>
+    public Segments.AppendSession? Session { get; }
+
+    /// <summary>Set when it was durable but contradicted the chain.</summary>
+    public Exception? Refusal { get; set; }
 
     /// <summary>Timestamp of its arrival (Stopwatch ticks).</summary>
     public long ArrivedAt { get; } = System.Diagnostics.Stopwatch.GetTimestamp();
@@ -35,7 +38,7 @@ internal sealed class PendingAppend
 
     /// <summary>Checks a frame down to every entry's CRC.</summary>
     /// <exception cref="LogFrameException">It is damaged, or bytes follow it.</exception>
-    public static PendingAppend Parse(ReadOnlyMemory<byte> bytes, object? origin)
+    public static PendingAppend Parse(ReadOnlyMemory<byte> bytes, Segments.AppendSession? session)
     {
         var frame = LogFrame.Parse(bytes.Span);
         if (frame.Bytes.Length != bytes.Length)
@@ -43,7 +46,7 @@ internal sealed class PendingAppend
             throw new LogFrameException($"{bytes.Length - frame.Bytes.Length} bytes follow the log frame that ends at {frame.End}");
         }
 
-        return new PendingAppend(bytes, frame.Epoch, frame.PrevEnd.Value, MarksOf(frame), origin);
+        return new PendingAppend(bytes, frame.Epoch, frame.PrevEnd.Value, MarksOf(frame), session);
     }
 
     /// <summary>All entries of a frame.</summary>

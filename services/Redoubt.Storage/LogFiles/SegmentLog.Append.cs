@@ -4,122 +4,35 @@ namespace Redoubt.Storage.LogFiles;
 
 internal sealed partial class SegmentLog
 {
-    private const int MaxQueuedBytes = 8 << 20;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(500);
 
-    private readonly object _queueGate = new();
-    private readonly Queue<(TaskCompletionSource Ready, int Bytes)> _blocked = new();
-    private List<PendingAppend> _queue = [];
-    private int _queuedBytes;
-    private bool _stopping;
-    private Thread? _thread;
+    private readonly Lock _appendLock = new();
+    private readonly ManualResetEventSlim _stopping = new();
     private byte[] _staging = GC.AllocateUninitializedArray<byte>(256 << 10);
 
-    /// <summary>Starts the append thread.</summary>
-    public void Start(string name)
+    /// <summary>Makes frames durable and tells the sink. Tries again, for ever, while the disk is full or fails.</summary>
+    /// <exception cref="ObjectDisposedException">The log is closed; the frames may or may not be durable.</exception>
+    public void Append(IReadOnlyList<PendingAppend> frames)
     {
-        _thread = new Thread(Run) { Name = name, IsBackground = true };
-        _thread.Start();
-    }
-
-    /// <summary>Queues a frame for the append thread; waits while too many bytes are queued.</summary>
-    /// <exception cref="ObjectDisposedException">The log is closed.</exception>
-    public ValueTask EnqueueAsync(PendingAppend frame, CancellationToken cancellation)
-    {
-        lock (_queueGate)
-        {
-            ObjectDisposedException.ThrowIf(_stopping, this);
-            if (_queuedBytes < MaxQueuedBytes && _blocked.Count == 0)
-            {
-                Add(frame);
-                return ValueTask.CompletedTask;
-            }
-
-            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _blocked.Enqueue((ready, frame.Bytes.Length));
-            return new ValueTask(WaitAndAddAsync(ready, frame, cancellation));
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (_queueGate)
-        {
-            _stopping = true;
-            Monitor.PulseAll(_queueGate);
-            while (_blocked.TryDequeue(out var waiter))
-            {
-                waiter.Ready.TrySetException(new ObjectDisposedException(nameof(SegmentLog)));
-            }
-        }
-
-        _thread?.Join();
-        try
-        {
-            _next?.Wait();
-        }
-        catch (AggregateException)
-        {
-            // A file that could not be prepared; it is made again when needed.
-        }
-
-        foreach (var file in _files.Values.Concat(_retired))
-        {
-            file.Dispose();
-        }
-
-        if (_next is { IsCompletedSuccessfully: true })
-        {
-            _next.Result.Dispose();
-        }
-    }
-
-    private async Task WaitAndAddAsync(TaskCompletionSource ready, PendingAppend frame, CancellationToken cancellation)
-    {
-        await ready.Task.WaitAsync(cancellation);
-        lock (_queueGate)
-        {
-            ObjectDisposedException.ThrowIf(_stopping, this);
-            Add(frame);
-        }
-    }
-
-    private void Add(PendingAppend frame)
-    {
-        _queue.Add(frame);
-        _queuedBytes += frame.Bytes.Length;
-        if (_queue.Count == 1)
-        {
-            Monitor.Pulse(_queueGate);
-        }
-    }
-
-    private void Run()
-    {
-        var batch = new List<PendingAppend>();
-        while (Take(ref batch))
+        lock (_appendLock)
         {
             bool failed = false;
             while (true)
             {
+                ObjectDisposedException.ThrowIf(_stopping.IsSet, this);
                 try
                 {
-                    Write(batch);
+                    Write(frames);
                     break;
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {
                     failed = true;
                     _sink.Failing(e);
+
                     // After a failed write or fsync nobody knows what the file holds: it is not written again.
                     Abandon();
-                    lock (_queueGate)
-                    {
-                        if (_stopping || (Monitor.Wait(_queueGate, RetryAfter) && _stopping))
-                        {
-                            return;
-                        }
-                    }
+                    _stopping.Wait(RetryAfter);
                 }
             }
 
@@ -128,41 +41,37 @@ internal sealed partial class SegmentLog
                 _sink.Failing(null);
             }
 
-            _sink.Durable(batch);
-            batch.Clear();
+            _sink.Durable(frames);
         }
     }
 
-    private bool Take(ref List<PendingAppend> batch)
+    public void Dispose()
     {
-        lock (_queueGate)
+        _stopping.Set();
+        lock (_appendLock)
         {
-            while (_queue.Count == 0)
+            try
             {
-                if (_stopping)
-                {
-                    return false;
-                }
-
-                Monitor.Wait(_queueGate);
+                _next?.Wait();
+            }
+            catch (AggregateException)
+            {
+                // A file that could not be prepared; it is made again when needed.
             }
 
-            (batch, _queue) = (_queue, batch);
-            _queuedBytes = 0;
-            while (_blocked.Count > 0 && _queuedBytes < MaxQueuedBytes)
+            foreach (var file in _files.Values.Concat(_retired))
             {
-                var (ready, bytes) = _blocked.Dequeue();
-                _queuedBytes += bytes;
-                ready.TrySetResult();
+                file.Dispose();
             }
 
-            // Those just let in count when they arrive.
-            _queuedBytes = 0;
-            return true;
+            if (_next is { IsCompletedSuccessfully: true })
+            {
+                _next.Result.Dispose();
+            }
         }
     }
 
-    private void Write(List<PendingAppend> batch)
+    private void Write(IReadOnlyList<PendingAppend> batch)
     {
         int next = 0;
         while (next < batch.Count)

@@ -5,7 +5,7 @@ using Redoubt.Storage.Chain;
 namespace Redoubt.Storage.LogFiles;
 
 /// <summary>
-/// One segment's log files: a thread that writes everything that waits with one write and one <c>fdatasync</c>, reading by address, and
+/// One segment's log files: appending with one write and one <c>fdatasync</c> for all frames given at once, reading by address, and
 /// removal from the front. The sink learns of every durable frame.
 /// </summary>
 internal sealed partial class SegmentLog : IDisposable

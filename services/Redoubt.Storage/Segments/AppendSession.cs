@@ -7,7 +7,7 @@ using Redoubt.Storage.LogFiles;
 
 namespace Redoubt.Storage.Segments;
 
-/// <summary>One writer's open stream to one segment. Frames go to the append thread; acknowledgements come back whenever the chain moved.</summary>
+/// <summary>One writer's open stream to one segment. Acknowledgements go back whenever the chain moved.</summary>
 internal sealed class AppendSession(Segment segment, ulong epoch)
 {
     private readonly Channel<bool> _wakeups = Channel.CreateBounded<bool>(
@@ -29,21 +29,17 @@ internal sealed class AppendSession(Segment segment, ulong epoch)
 
     /// <summary>Takes one batch: frame to the log, LSNs to the segment.</summary>
     /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
-    public ValueTask SubmitAsync(AppendBatch batch, CancellationToken cancellation) =>
-        SubmitAsync(batch.Vdl, batch.GroupVdl, batch.GcHorizon, batch.Frame.Memory, cancellation);
-
-    /// <summary>Takes one batch: frame to the log, LSNs to the segment. The frame's bytes are the log's from now on.</summary>
-    /// <exception cref="Protocol.LogFrameException">The frame is damaged.</exception>
-    public ValueTask SubmitAsync(ulong vdl, ulong groupVdl, ulong gcHorizon, ReadOnlyMemory<byte> frame, CancellationToken cancellation)
+    public async Task SubmitAsync(AppendBatch batch)
     {
-        segment.Hear(this, vdl, groupVdl, gcHorizon);
-        if (frame.Length == 0)
+        segment.Hear(this, batch.Vdl, batch.GroupVdl, batch.GcHorizon);
+        if (batch.Frame.Length == 0)
         {
             Wake();
-            return ValueTask.CompletedTask;
+            return;
         }
 
-        return segment.Log.EnqueueAsync(PendingAppend.Parse(frame, this), cancellation);
+        var frame = PendingAppend.Parse(batch.Frame.Memory, this);
+        await Task.Run(() => segment.Log.Append([frame])).ConfigureAwait(false);
     }
 
     /// <summary>Something to tell the writer.</summary>
@@ -83,9 +79,9 @@ internal sealed class AppendSession(Segment segment, ulong epoch)
                 await Task.Delay(delay, cancellation).ConfigureAwait(false);
             }
 
-            var reply = segment.Reply(this);
-            await replies.WriteAsync(reply, cancellation).ConfigureAwait(false);
-            if (reply.Epoch > epoch)
+            var (current, scl, applied, durableEnd) = segment.Position(this);
+            await replies.WriteAsync(new AppendReply { Epoch = current, Scl = scl, Applied = applied, DurableEnd = durableEnd }, cancellation).ConfigureAwait(false);
+            if (current > epoch)
             {
                 return;
             }

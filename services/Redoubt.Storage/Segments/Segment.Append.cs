@@ -62,19 +62,13 @@ internal sealed partial class Segment
     }
 
     /// <summary>What to tell a writer now. A fenced one learns the newer epoch and nothing that it could take for an acknowledgement.</summary>
-    public AppendReply Reply(AppendSession session)
+    public (ulong Epoch, ulong Scl, ulong Applied, ulong DurableEnd) Position(AppendSession session)
     {
         lock (_gate)
         {
             return _core.Epochs.Epoch > session.Epoch
-                ? new AppendReply { Epoch = _core.Epochs.Epoch }
-                : new AppendReply
-                {
-                    Epoch = _core.Epochs.Epoch,
-                    Scl = _core.Chain.Scl,
-                    Applied = _apply.Applied,
-                    DurableEnd = _core.Chain.DurableEnd,
-                };
+                ? (_core.Epochs.Epoch, 0, 0, 0)
+                : (_core.Epochs.Epoch, _core.Chain.Scl, _apply.Applied, _core.Chain.DurableEnd);
         }
     }
 
@@ -100,7 +94,6 @@ internal sealed partial class Segment
         foreach (var frame in frames)
         {
             _metrics.Acked(Stopwatch.GetElapsedTime(frame.ArrivedAt));
-            (frame.Origin as TaskCompletionSource)?.TrySetResult();
         }
 
         _kick();
@@ -126,7 +119,7 @@ internal sealed partial class Segment
 
     private void Accept(PendingAppend frame)
     {
-        var session = frame.Origin as AppendSession;
+        var session = frame.Session;
         try
         {
             var outcome = session is null
@@ -149,8 +142,8 @@ internal sealed partial class Segment
         catch (Exception e) when (e is ChainException or SegmentNotReadyException)
         {
             _logger.Contradiction(Group, frame.Epoch, e.Message);
+            frame.Refusal = e;
             session?.Fail(e);
-            (frame.Origin as TaskCompletionSource)?.TrySetException(e);
         }
     }
 

@@ -205,7 +205,7 @@ internal sealed partial class Segment
             _appliedWaiters.Add((at, done));
         }
 
-        _kick();
+        _hurry();
         try
         {
             await done.Task.WaitAsync(ReadPatience, cancellation).ConfigureAwait(false);

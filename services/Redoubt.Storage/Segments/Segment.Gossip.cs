@@ -231,8 +231,7 @@ internal sealed partial class Segment
 
     private async Task<int> FetchFromAsync(Peer peer, CancellationToken cancellation)
     {
-        int frames = 0;
-        Task last = Task.CompletedTask;
+        int count = 0;
         using var call = peer.Client.FetchLog(
             new FetchLogRequest { Segment = _peers.Id(Group), Epoch = Epoch, From = Scl }, cancellationToken: cancellation);
         await foreach (var chunk in call.ResponseStream.ReadAllAsync(cancellation).ConfigureAwait(false))
@@ -243,6 +242,7 @@ internal sealed partial class Segment
             }
 
             _metrics.Gossiped(chunk.Frame.Length);
+            var frames = new List<PendingAppend>();
             var rest = chunk.Frame.Memory;
             while (rest.Length > 0)
             {
@@ -252,22 +252,26 @@ internal sealed partial class Segment
                     throw new LogFrameException($"{peer.Name} sent {rest.Length} bytes that are no log frame");
                 }
 
-                var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                var frame = PendingAppend.Parse(rest[..length], done);
+                var frame = PendingAppend.Parse(rest[..length], session: null);
                 rest = rest[length..];
-                if (!IsWanted(frame))
+                if (IsWanted(frame))
                 {
-                    continue;
+                    frames.Add(frame);
                 }
+            }
 
-                await Log.EnqueueAsync(frame, cancellation).ConfigureAwait(false);
-                last = done.Task;
-                frames++;
+            if (frames.Count > 0)
+            {
+                await Task.Run(() => Log.Append(frames), cancellation).ConfigureAwait(false);
+                count += frames.Count;
+                if (frames.FirstOrDefault(f => f.Refusal is not null) is { Refusal: { } refusal })
+                {
+                    throw refusal;
+                }
             }
         }
 
-        await last.WaitAsync(cancellation).ConfigureAwait(false);
-        return frames;
+        return count;
     }
 
     private bool IsWanted(PendingAppend frame)

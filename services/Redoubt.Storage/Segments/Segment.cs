@@ -28,6 +28,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
     private readonly GroupRouter _router;
     private readonly PageHeat _heat;
     private readonly Action _kick;
+    private readonly Action _hurry;
     private readonly Lock _gate = new();
     private readonly Lock _applyGate = new();
     private readonly SegmentCore _core;
@@ -48,11 +49,12 @@ internal sealed partial class Segment : ILogSink, IDisposable
     /// <param name="metrics">Of the process.</param>
     /// <param name="peers">The other copies.</param>
     /// <param name="drills">Faults.</param>
-    /// <param name="kick">Wakes the applying thread.</param>
+    /// <param name="kick">Wakes the applying thread, which lets some log gather first.</param>
+    /// <param name="hurry">The same when a read waits.</param>
     /// <param name="logger">Log.</param>
     /// <exception cref="LogFormatException">The folder is another volume's, damaged, or of a newer format.</exception>
     /// <exception cref="ConfigurationException">The configured shape is not the volume's.</exception>
-    public Segment(StorageOptions options, int group, RocksCache cache, StorageMetrics metrics, PeerSet peers, DrillState drills, Action kick, ILogger logger)
+    public Segment(StorageOptions options, int group, RocksCache cache, StorageMetrics metrics, PeerSet peers, DrillState drills, Action kick, Action hurry, ILogger logger)
     {
         long began = Stopwatch.GetTimestamp();
         _options = options;
@@ -62,6 +64,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
         _peers = peers;
         Drills = drills;
         _kick = kick;
+        _hurry = hurry;
         _logger = logger;
         _router = new GroupRouter(options.Shape.Groups);
         _heat = new PageHeat(options.CoalesceAfter);
@@ -82,7 +85,6 @@ internal sealed partial class Segment : ILogSink, IDisposable
         _logger.SegmentOpened(group, new Lsn(_core.Chain.Scl), new Lsn(_apply.Applied), _core.Epochs.Epoch,
             (long)Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         _heardOfOthers = peers.All.Count == 0;
-        Log.Start($"append-{group}");
     }
 
     public int Group { get; }

@@ -1,0 +1,31 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Redoubt.Storage.Hosting;
+
+/// <summary>Makes Kestrel listen on <see cref="SegmentEndPoint"/>s with a <see cref="PortListener"/>.</summary>
+internal sealed class PortListenerFactory(Func<LogStreamServer> streams, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    public bool CanBind(EndPoint endpoint) => endpoint is SegmentEndPoint;
+
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        Socket socket;
+        try
+        {
+            socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            throw new AddressInUseException(e.Message, e);
+        }
+
+        socket.Listen(512);
+        return ValueTask.FromResult<IConnectionListener>(new PortListener(socket, streams().Serve, logs));
+    }
+}
+
+/// <summary>The endpoint that gRPC and log streams share.</summary>
+internal sealed class SegmentEndPoint(IPEndPoint at) : IPEndPoint(at.Address, at.Port);
