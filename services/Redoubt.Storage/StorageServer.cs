@@ -1,4 +1,4 @@
-using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -18,10 +18,13 @@ public sealed class StorageServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly SegmentHost _host;
 
-    private StorageServer(WebApplication app, SegmentHost host, StorageMetrics metrics)
+    private readonly LogStreamServer _streams;
+
+    private StorageServer(WebApplication app, SegmentHost host, LogStreamServer streams, StorageMetrics metrics)
     {
         _app = app;
         _host = host;
+        _streams = streams;
         Metrics = metrics;
     }
 
@@ -66,9 +69,8 @@ public sealed class StorageServer : IAsyncDisposable
                 .WithTracing(t => t.AddSource(StorageTracing.Name).AddOtlpExporter(o => o.Endpoint = otlp));
         }
 
-        // One receive instead of two for every batch of log; the buffers of a few idle connections are the price.
-        builder.WebHost.UseSockets(sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
         LogStreamServer? streams = null;
+        builder.Services.AddSingleton<IConnectionListenerFactory>(s => new PortListenerFactory(() => streams!, s.GetRequiredService<ILoggerFactory>()));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -79,11 +81,7 @@ public sealed class StorageServer : IAsyncDisposable
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Listen(options.Listen, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                listen.Use(next => connection => streams!.HandleAsync(connection, next));
-            });
+            kestrel.Listen(new SegmentEndPoint(options.Listen), listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.Listen(options.HttpListen, listen => listen.Protocols = HttpProtocols.Http1);
         });
 
@@ -108,7 +106,7 @@ public sealed class StorageServer : IAsyncDisposable
 
         app.Lifetime.ApplicationStopping.Register(host.DropStreams);
         host.Start();
-        var server = new StorageServer(app, host, metrics);
+        var server = new StorageServer(app, host, streams, metrics);
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
         server.GrpcEndpoint = new Uri(addresses[0]);
         server.HttpEndpoint = new Uri(addresses[1]);
@@ -127,6 +125,7 @@ public sealed class StorageServer : IAsyncDisposable
         }
 
         _host.Dispose();
+        _streams.Stop();
         await _app.DisposeAsync().ConfigureAwait(false);
     }
 

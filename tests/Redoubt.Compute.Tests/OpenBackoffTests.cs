@@ -35,7 +35,7 @@ public class OpenBackoffTests
         var segment = new ContestedSegment { Races = 9 };
         var events = new Counter();
         var opener = new VolumeOpener(VolumeShape.ForCopies(1), PgVersion.Pg17, [segment], events, time);
-        await opener.OpenAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        await opener.OpenAsync(0, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
 
         Assert.Equal(9, events.Races);
         Assert.Equal(9, time.Waits.Count);

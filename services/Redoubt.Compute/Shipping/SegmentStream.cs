@@ -315,24 +315,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
     /// <summary>Opens the stream and waits until it breaks; the result says why.</summary>
     private async Task<string> StreamAsync(CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            timeout.CancelAfter(CallTimeout);
-            await socket.ConnectAsync(segment.Process.Host, segment.Process.Port, timeout.Token).ConfigureAwait(false);
-            byte[] hello = LogStream.Hello(segment.Id.Volume, segment.Group, writer.Volume.Epoch, segment.Process.Secret);
-            for (int sent = 0; sent < hello.Length;)
-            {
-                sent += await socket.SendAsync(hello.AsMemory(sent), timeout.Token).ConfigureAwait(false);
-            }
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-
+        var socket = await Task.Run(Connect, cancellationToken).ConfigureAwait(false);
         socket.Blocking = false;
         var broken = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_sendLock)
@@ -349,5 +332,29 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         Pump();
         writer.StreamsChanged();
         return await broken.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Connects and says hello with blocking calls: a socket that .NET's asynchronous engine has once seen wakes its threads for ever after, with
+    /// every acknowledgement that <see cref="AckThread"/> reads.</summary>
+    private Socket Connect()
+    {
+        var process = segment.Process;
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = (int)CallTimeout.TotalMilliseconds };
+        try
+        {
+            socket.Connect(process.Host, process.Port);
+            ReadOnlySpan<byte> hello = LogStream.Hello(segment.Id.Volume, segment.Group, writer.Volume.Epoch, process.Secret);
+            while (hello.Length > 0)
+            {
+                hello = hello[socket.Send(hello)..];
+            }
+
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }
