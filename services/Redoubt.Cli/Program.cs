@@ -33,7 +33,10 @@ if (parsed.Errors.Count > 0)
 {
     // A word that fits nowhere says more than what is missing because of it.
     var error = parsed.Errors.FirstOrDefault(e => parsed.UnmatchedTokens.Any(token => e.Message.Contains(token, StringComparison.Ordinal))) ?? parsed.Errors[0];
-    string[] words = [.. error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), "See", "./redoubt", .. WordsOf(parsed.CommandResult.Command), "--help"];
+
+    // "Cannot parse argument 'x' for option '--port' as expected type 'System.Nullable`1[System.Int32]'": the type is ours, not the caller's.
+    string message = error.Message.Split(" as expected type ")[0].TrimEnd('.') + '.';
+    string[] words = [.. message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), "See", "./redoubt", .. WordsOf(parsed.CommandResult.Command), "--help"];
     await Console.Error.WriteLineAsync(string.Join(' ', words));
     return CliException.WrongUsage;
 }
@@ -49,6 +52,11 @@ catch (CliException e)
 }
 catch (OperationCanceledException)
 {
+    return CliException.Failed;
+}
+catch (IOException e)
+{
+    await Console.Error.WriteLineAsync(e.Message);
     return CliException.Failed;
 }
 catch (UnauthorizedAccessException e)

@@ -35,6 +35,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("up --copies 5", "6 (writes need 4), 3 (writes need 2) or 1")]
     [InlineData("up --postgres 16", "17 or 18")]
     [InlineData("up --port 99999", "1 to 65535")]
+    [InlineData("up --port abc", "'abc' for option '--port'. See ./redoubt up --help")]
     [InlineData("up --groups 0", "1 to 64")]
     [InlineData("up --name Not/Good", "small letters")]
     [InlineData("up -f /nowhere/cluster.yaml", "/nowhere/cluster.yaml cannot be read")]
@@ -51,6 +52,17 @@ public sealed class UsageTests : IDisposable
         Assert.Single(run.Error.TrimEnd().Split('\n'));
         Assert.Contains(says, run.Error, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_home));
+    }
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_made_is_status_1_and_one_sentence()
+    {
+        string file = Path.Combine(_home, "file");
+        await File.WriteAllTextAsync(file, "");
+        var run = await CommandLine.RunAsync(_home, ["up", "--dir", file, "--detach"]);
+        Assert.Equal((1, ""), (run.ExitCode, run.Output));
+        Assert.Single(run.Error.TrimEnd().Split('\n'));
+        Assert.Contains($"The folder {file} cannot be made", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]

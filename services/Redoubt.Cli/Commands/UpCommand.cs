@@ -101,8 +101,16 @@ internal static class UpCommand
     {
         _ = Tool.Require("setsid", "apt-get install util-linux");
         _ = Tool.Require("setpriv", "apt-get install util-linux");
-        Directory.CreateDirectory(paths.Folder);
-        Directory.CreateDirectory(paths.Logs);
+        try
+        {
+            Directory.CreateDirectory(paths.Folder);
+            Directory.CreateDirectory(paths.Logs);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"The folder {paths.Folder} cannot be made ({e.Message.TrimEnd('.')}); choose another one with --dir.");
+        }
+
         string bin = await PostgresBinaries.EnsureAsync(spec.Postgres, Console.WriteLine, cancellation);
         string shim = await PgShim.EnsureAsync(cancellation);
         if (OsUser.ForPostgres is { } user)
