@@ -65,6 +65,10 @@ public sealed class RedoOracle
         try
         {
             RecordSplitter.Split(Version, record, Control, ref sink);
+            if (SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
+            {
+                Cluster.Pages.TruncateMembers(from, to);
+            }
         }
         catch (UnsupportedRecordException refusal)
         {

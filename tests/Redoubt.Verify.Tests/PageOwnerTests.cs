@@ -5,7 +5,7 @@ using Redoubt.Wal;
 
 namespace Redoubt.Verify.Tests;
 
-/// <summary>Whose pages and files are what, for relations that no catalog knows.</summary>
+/// <summary>Whose pages are, for relations that no catalog knows; which pages of an SLRU go.</summary>
 public sealed class PageOwnerTests
 {
     [Theory]
@@ -35,17 +35,6 @@ public sealed class PageOwnerTests
         Assert.Equal(RmgrId.Gin, PageOwner.Rmgr(page, 1));
     }
 
-    [Theory]
-    [InlineData(Fork.SlruXact, 0u, 64u, true)]
-    [InlineData(Fork.SlruXact, 1u, 40u, false)]
-    [InlineData(Fork.SlruXact, 4090u, 10u, true)]
-    [InlineData(Fork.SlruCommitTs, 0u, 31u, false)]
-    [InlineData(Fork.SlruCommitTs, 0u, 33u, true)]
-    [InlineData(Fork.SlruMultiXactOffsets, 65530u, 100u, true)]
-    [InlineData(Fork.SlruMultiXactOffsets, 40u, 2097100u, false)]
-    public void Truncation_goes_by_modular_order(Fork slru, uint file, uint page, bool before) =>
-        Assert.Equal(before, SlruFile.IsFileBefore(slru, file, page));
-
     [Fact]
     public void Members_may_fill_more_than_half_of_their_range()
     {
@@ -60,11 +49,11 @@ public sealed class PageOwnerTests
                 pages.Require(PageKey.Slru(Fork.SlruMultiXactMembers, file * SlruFile.Pages))[0] = 1;
             }
 
-            pages.TruncateSlru(Fork.SlruMultiXactMembers, (firstFile + 2) * SlruFile.Pages);
+            pages.TruncateMembers(firstFile * SlruFile.Pages, (firstFile + 2) * SlruFile.Pages);
             Assert.Equal([firstFile + 2, 60_000, lastFile, 0], used.Where(Exists));
 
             // Across the end of the range.
-            pages.TruncateSlru(Fork.SlruMultiXactMembers, 1 * SlruFile.Pages);
+            pages.TruncateMembers(lastFile * SlruFile.Pages, 1 * SlruFile.Pages);
             Assert.Equal([firstFile + 2, 60_000], used.Where(Exists));
             Assert.Equal(lastFile, SlruFile.Of(Fork.SlruMultiXactMembers, uint.MaxValue));
             Assert.Equal(1u, SlruFile.Of(Fork.SlruMultiXactMembers, membersPerFile));

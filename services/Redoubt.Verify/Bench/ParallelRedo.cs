@@ -72,6 +72,11 @@ public sealed class ParallelRedo : IDisposable
         {
             var sink = new Sink(this);
             RecordSplitter.Split(version, record, control, ref sink);
+            if (SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
+            {
+                pages.TruncateMembers(from, to);
+            }
+
             control.Apply(version, record);
         }
 

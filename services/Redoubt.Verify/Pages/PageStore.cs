@@ -96,35 +96,11 @@ public sealed class PageStore : IDisposable
         }
     }
 
-    /// <summary>Forgets the SLRU files that truncation before <paramref name="firstPage"/> removes.</summary>
-    /// <remarks><c>SimpleLruTruncate</c> removes what lies wholly before, in modular order. Members of multixacts may fill more than half
-    /// of their range: <c>PerformMembersTruncation</c> goes from the oldest file to the new oldest one, here backwards while there are files.</remarks>
-    public void TruncateSlru(Fork slru, uint firstPage)
-    {
-        if (_slrus[slru - Fork.SlruXact] is not { } map)
-        {
-            return;
-        }
+    /// <summary>Forgets the pages that truncation of an SLRU before <paramref name="firstPage"/> removes.</summary>
+    public void TruncateSlru(Fork slru, uint firstPage) => Forget(slru, page => SlruOrder.IsRemoved(slru, page, firstPage));
 
-        uint firstFile = firstPage / SlruFile.Pages;
-        if (slru == Fork.SlruMultiXactMembers)
-        {
-            for (uint file = SlruFile.FileBefore(slru, firstFile); file != firstFile && ForgetFile(map, file);)
-            {
-                file = SlruFile.FileBefore(slru, file);
-            }
-
-            return;
-        }
-
-        for (uint file = 0; file * SlruFile.Pages < map.Blocks; file++)
-        {
-            if (SlruFile.IsFileBefore(slru, file, firstPage))
-            {
-                ForgetFile(map, file);
-            }
-        }
-    }
+    /// <summary>Forgets the pages that truncation of multixact members from one page to before another removes, around the range.</summary>
+    public void TruncateMembers(uint from, uint to) => Forget(Fork.SlruMultiXactMembers, page => SlruOrder.IsMembersPageIn(page, from, to));
 
     /// <summary>Reads every relation and SLRU page of a data directory, or those that <paramref name="include"/> is true for.</summary>
     /// <exception cref="IOException">A file cannot be read.</exception>
@@ -148,17 +124,20 @@ public sealed class PageStore : IDisposable
 
     public void Dispose() => _slots.Dispose();
 
-    /// <summary>Forgets the pages of one SLRU file; false when there was none.</summary>
-    private bool ForgetFile(PageMap map, uint file)
+    private void Forget(Fork slru, Predicate<uint> removed)
     {
-        bool found = false;
-        for (uint page = file * SlruFile.Pages; page < (file + 1) * SlruFile.Pages; page++)
+        if (_slrus[slru - Fork.SlruXact] is not { } map)
         {
-            found |= map.Slot(page) >= 0;
-            map.Forget(page, _slots);
+            return;
         }
 
-        return found;
+        for (uint page = 0; page < map.Blocks; page++)
+        {
+            if (map.Slot(page) >= 0 && removed(page))
+            {
+                map.Forget(page, _slots);
+            }
+        }
     }
 
     private void LoadFile(string path, byte[] page, uint first, Func<uint, PageKey> key, Func<PageKey, bool>? include)

@@ -23,24 +23,8 @@ public static class SlruFile
     /// <summary>Pages of a file (<c>SLRU_PAGES_PER_SEGMENT</c>).</summary>
     public const uint Pages = 32;
 
-    /// <summary>Whether truncation before a page removes a file (<c>SlruMayDeleteSegment</c>): its first and its last page precede it.</summary>
-    public static bool IsFileBefore(Fork slru, uint file, uint page) =>
-        Precedes(slru, file * Pages, page) && Precedes(slru, (file * Pages) + Pages - 1, page);
-
     /// <summary>The file that holds an entry.</summary>
     public static uint Of(Fork slru, uint entry) => entry / EntriesPerPage(slru) / Pages;
-
-    /// <summary>The file before, going around from the first to the last one of the range of 2^32 entries.</summary>
-    public static uint FileBefore(Fork slru, uint file) => file == 0 ? Of(slru, uint.MaxValue) : file - 1;
-
-    /// <summary><c>PagePrecedes</c>: every entry of one page is older than every entry of another, where half of the range is older.</summary>
-    private static bool Precedes(Fork slru, uint page, uint other)
-    {
-        uint perPage = EntriesPerPage(slru);
-        uint first = unchecked(page * perPage);
-        uint otherFirst = unchecked(other * perPage);
-        return unchecked((int)(first - otherFirst) < 0 && (int)(first - (otherFirst + perPage - 1)) < 0);
-    }
 
     private static uint EntriesPerPage(Fork slru) => slru switch
     {
