@@ -48,8 +48,9 @@ public sealed class DisturbanceTests(InstalledFixture installed)
     public async Task From_SIGKILL_of_the_compute_pod_to_the_next_commit_it_takes_less_than_five_seconds()
     {
         // On a real cluster the node's speed of scheduling and image start is not ours.
-        var limit = TimeSpan.FromSeconds(Target.IsTestCluster ? 5 : 60);
+        var limit = TimeSpan.FromSeconds(Target.IsTestCluster && !IsMachineSwamped() ? 5 : 60);
         var outages = new List<TimeSpan>();
+        Console.WriteLine($"held to {limit.TotalSeconds:0} s");
         // A machine that is busy with something else may be slow once; one that is slow five times is too slow.
         while (outages.Count < 5 && !outages.Exists(o => o < limit))
         {
@@ -62,6 +63,13 @@ public sealed class DisturbanceTests(InstalledFixture installed)
         }
         Assert.Contains(outages, o => o < limit);
     }
+
+    /// <summary>
+    /// Whether far more wants to run here than the processors take: fifteen times, which this suite alone does not make. A time that is measured
+    /// then tells about the other work.
+    /// </summary>
+    private static bool IsMachineSwamped() =>
+        double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) > 15 * Environment.ProcessorCount;
 
     [Fact]
     public Task A_deleted_storage_pod_returns_and_catches_up() => UnharmedAsync(async database =>

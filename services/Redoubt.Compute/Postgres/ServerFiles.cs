@@ -58,9 +58,10 @@ public sealed class ServerFiles
     /// <summary>The shim's lock table.</summary>
     public string Locks => Path.Combine(_options.DataDir, "pgshim.locks");
 
-    /// <summary>For Npgsql, over the local socket.</summary>
+    /// <summary>For Npgsql, over the local socket. It need not read the catalogue of types, which would fetch half of it from storage at every start.</summary>
     public string ConnectionString => string.Create(
-        CultureInfo.InvariantCulture, $"Host={SocketFolder};Port={_options.Port};Username=postgres;Database=postgres;Pooling=false;Timeout=30;Command Timeout=0");
+        CultureInfo.InvariantCulture, $"Host={SocketFolder};Port={_options.Port};Username=postgres;Database=postgres;Pooling=false;Timeout=300;Command Timeout=0;"
+        + $"Server Compatibility Mode=NoTypeLoading");
 
     /// <summary>What the shim reads at start.</summary>
     public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
