@@ -12,7 +12,7 @@ namespace Redoubt.Verify;
 /// <remarks>
 /// With the files of the primary that wrote the log, pages are masked, and these may differ because PostgreSQL does not log them:
 /// free-space maps; sequences (the log runs ahead of the page); the cache of pages in the metapage of an SP-GiST index; pages past the end
-/// that were added but never filled; unlogged relations but for their init forks; visibility-map bits that <c>CREATE DATABASE</c> by
+/// that were added but never filled; unlogged relations but for their init forks, and those too when an extension writes them with generic WAL; visibility-map bits that <c>CREATE DATABASE</c> by
 /// <c>WAL_LOG</c> copied (it logs those pages as if their contents were unused space). With the files of a standby, which had nothing but the
 /// same log, pages must be equal but for the unused space between <c>pd_lower</c> and <c>pd_upper</c>; only free-space maps may differ, and one
 /// flag: PostgreSQL's redo of GiST <c>DELETE</c> sets <c>F_TUPLES_DELETED</c> where the primary (gistprunepage) does not; redo here follows
@@ -138,7 +138,7 @@ public sealed class ClusterComparison
             return;
         }
 
-        if (!_exact && page.IsEmpty && IsEmptyPage(_theirPage))
+        if (!_exact && page.IsEmpty && (IsEmptyPage(_theirPage) || IsUnloggedInit(key)))
         {
             UnloggedPages++;
             return;
@@ -227,6 +227,9 @@ public sealed class ClusterComparison
     private byte Rmgr(in PageKey key, ReadOnlySpan<byte> page) => _kinds.Find(key.Rel)?.Rmgr ?? PageOwner.Rmgr(page, key.Block);
 
     private string Describe(in RelFileLocator rel) => _kinds.Find(rel) is { } kind ? $"{rel} ({kind.Name}, {RmgrNames.Rmgr(kind.Rmgr)})" : $"{rel}";
+
+    /// <summary>Generic WAL writes nothing for an unlogged relation, its init fork included (<c>GenericXLogStart</c>): no standby has it either.</summary>
+    private bool IsUnloggedInit(in PageKey key) => key.Fork == Fork.Init && _kinds.Find(key.Rel) is { Logged: false, Rmgr: RmgrId.Generic };
 
     private bool OnlyBitsMissing()
     {

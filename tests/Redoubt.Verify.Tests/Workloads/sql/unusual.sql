@@ -18,6 +18,9 @@ CREATE TABLE again (id int, t text) USING heap_again;
 INSERT INTO again SELECT i, md5(i::text) FROM generate_series(1, 500) i;
 UPDATE again SET t = 'x' WHERE id % 7 = 0;
 CREATE ACCESS METHOD gist_again TYPE INDEX HANDLER gisthandler;
+CREATE EXTENSION bloom;
+CREATE UNLOGGED TABLE blooming (id int);
+CREATE INDEX ON blooming USING bloom (id);
 -- Nothing is visible to all while a prepared transaction lives: VACUUM cuts off what COPY added too much, and there is no visibility map.
 CREATE TABLE no_map (id int) WITH (autovacuum_enabled = off);
 BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'holds';
