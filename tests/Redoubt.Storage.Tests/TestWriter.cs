@@ -47,6 +47,13 @@ internal sealed class TestWriter(TestVolume volume, ulong epoch, int group = 0) 
         End = groupEnd;
     }
 
+    /// <summary>Grants and truncates, without a stream.</summary>
+    public async Task GrantAsync(int index)
+    {
+        await volume.Client(index).OpenEpochAsync(volume.EpochRequest(epoch, group));
+        await TruncateAsync(index, 0, 0);
+    }
+
     public async Task<SegmentState> TruncateAsync(int index, ulong above, ulong groupEnd, params Truncation[] history)
     {
         var request = new TruncateRequest { Segment = volume.Id(group), Epoch = epoch, Above = above, GroupEnd = groupEnd };

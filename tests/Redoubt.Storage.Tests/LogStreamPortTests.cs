@@ -1,0 +1,176 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using Redoubt.Protocol;
+
+namespace Redoubt.Storage.Tests;
+
+/// <summary>Log streams and gRPC on one port, over raw sockets: what arrives in pieces, what is wrong, what never speaks.</summary>
+public sealed class LogStreamPortTests
+{
+    private const ulong Epoch = 1;
+
+    [Fact]
+    public async Task A_stream_that_arrives_byte_by_byte_is_acknowledged()
+    {
+        await using var volume = await OpenAsync();
+        await using var frames = new TestWriter(volume, Epoch);
+        using var socket = Connect(volume);
+        byte[] message = [.. LogStream.Hello(volume.Volume, 0, Epoch, ""), .. Batch(frames.Frame([1, 2, 3]))];
+        foreach (byte b in message)
+        {
+            socket.Send([b]);
+            await Task.Delay(1);
+        }
+
+        Assert.Equal(frames.End, await AckedAsync(socket, frames.End));
+        Assert.Equal(frames.End, (await volume.StateAsync(0)).Scl);
+    }
+
+    [Fact]
+    public async Task A_frame_larger_than_the_buffer_and_many_in_one_piece_are_acknowledged()
+    {
+        await using var volume = await OpenAsync();
+        await using var frames = new TestWriter(volume, Epoch);
+        using var socket = Connect(volume);
+        socket.Send(LogStream.Hello(volume.Volume, 0, Epoch, ""));
+        var all = new List<byte>(Batch(frames.Frame(new byte[3 << 20], 4 << 20)));
+        for (int i = 0; i < 500; i++)
+        {
+            all.AddRange(Batch(frames.Frame(new byte[i])));
+        }
+
+        var sending = Task.Run(() => SendAll(socket, all.ToArray()));
+        Assert.Equal(frames.End, await AckedAsync(socket, frames.End));
+        await sending;
+    }
+
+    [Fact]
+    public async Task What_is_no_stream_or_a_wrong_one_is_closed_and_harms_nobody()
+    {
+        await using var volume = await OpenAsync();
+        await using var frames = new TestWriter(volume, Epoch);
+        byte[] batch = Batch(frames.Frame([1]));
+        byte[] damaged = [.. batch];
+        damaged[^1] ^= 1;
+        byte[] huge = [.. batch];
+        BinaryPrimitives.WriteInt32LittleEndian(huge, int.MaxValue);
+        byte[] negative = [.. batch];
+        BinaryPrimitives.WriteInt32LittleEndian(negative, -5);
+        byte[] hello = LogStream.Hello(volume.Volume, 0, Epoch, "");
+        byte[] longHello = [.. hello];
+        BinaryPrimitives.WriteInt32LittleEndian(longHello.AsSpan(4), int.MaxValue);
+        byte[][] wrong =
+        [
+            [.. "GET / HTTP/1.1\r\n\r\n"u8],
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            longHello,
+            LogStream.Hello(volume.Volume, 0, Epoch, "wrong"),
+            LogStream.Hello(volume.Volume, 7, Epoch, ""),
+            LogStream.Hello("another", 0, Epoch, ""),
+            LogStream.Hello(volume.Volume, 0, Epoch + 1, ""),
+            [.. hello, .. damaged],
+            [.. hello, .. huge],
+            [.. hello, .. negative],
+        ];
+        foreach (byte[] bytes in wrong)
+        {
+            using var bad = Connect(volume);
+            bad.Send(bytes);
+            Assert.True(await IsClosedAsync(bad), $"{Convert.ToHexString(bytes)} was not refused");
+        }
+
+        // Those that say nothing, or not enough, hold up nobody.
+        var silent = Enumerable.Range(0, 100).Select(i =>
+        {
+            var socket = Connect(volume);
+            socket.Send(LogStream.Hello(volume.Volume, 0, Epoch, "").AsSpan(0, i % 4));
+            return socket;
+        }).ToList();
+        using var good = Connect(volume);
+        good.Send([.. hello, .. batch]);
+        Assert.Equal(frames.End, await AckedAsync(good, frames.End));
+        silent.ForEach(s => s.Dispose());
+    }
+
+    [Fact]
+    public async Task A_server_stops_while_streams_are_open()
+    {
+        await using var volume = await OpenAsync();
+        using var stream = Connect(volume);
+        stream.Send(LogStream.Hello(volume.Volume, 0, Epoch, ""));
+        await AckedAsync(stream, 0);
+        using var silent = Connect(volume);
+        await volume.StopAsync(0).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.True(await IsClosedAsync(stream));
+    }
+
+    private static async Task<TestVolume> OpenAsync()
+    {
+        var volume = await TestVolume.StartAsync(1);
+        await using var writer = new TestWriter(volume, Epoch);
+        await writer.GrantAsync(0);
+        return volume;
+    }
+
+    private static Socket Connect(TestVolume volume)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 30_000 };
+        socket.Connect(IPAddress.Loopback, volume.Server(0).GrpcEndpoint.Port);
+        return socket;
+    }
+
+    private static byte[] Batch(byte[] frame)
+    {
+        byte[] batch = new byte[LogStream.BatchHeaderLength + frame.Length];
+        LogStream.WriteBatchHeader(batch, 0, 0, 0, frame.Length);
+        frame.CopyTo(batch, LogStream.BatchHeaderLength);
+        return batch;
+    }
+
+    private static void SendAll(Socket socket, ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[socket.Send(bytes)..];
+        }
+    }
+
+    /// <summary>Reads acknowledgements until one reaches a position.</summary>
+    private static Task<ulong> AckedAsync(Socket socket, ulong end) => Task.Run(() =>
+    {
+        var ack = new byte[LogStream.AckLength];
+        while (true)
+        {
+            for (int have = 0; have < ack.Length;)
+            {
+                int n = socket.Receive(ack.AsSpan(have));
+                Assert.NotEqual(0, n);
+                have += n;
+            }
+
+            ulong scl = BinaryPrimitives.ReadUInt64LittleEndian(ack);
+            if (scl >= end)
+            {
+                return scl;
+            }
+        }
+    });
+
+    private static Task<bool> IsClosedAsync(Socket socket) => Task.Run(() =>
+    {
+        var buffer = new byte[4096];
+        try
+        {
+            while (socket.Receive(buffer) > 0)
+            {
+            }
+
+            return true;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode == SocketError.ConnectionReset;
+        }
+    });
+}
