@@ -63,7 +63,6 @@ public sealed class LogStreamPortTests
         byte[][] wrong =
         [
             [.. "GET / HTTP/1.1\r\n\r\n"u8],
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             longHello,
             LogStream.Hello(volume.Volume, 0, Epoch, "wrong"),
             LogStream.Hello(volume.Volume, 7, Epoch, ""),
