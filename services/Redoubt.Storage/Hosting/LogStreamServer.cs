@@ -81,7 +81,7 @@ internal sealed class LogStreamServer(StorageOptions options, DrillState drills,
             session.OnWake = acks.Send;
             acks.Send();
             var frames = new List<PendingAppend>();
-            while (reader.Receive())
+            do
             {
                 bool any = false;
                 ulong vdl = 0, groupVdl = 0, gcHorizon = 0;
@@ -97,22 +97,22 @@ internal sealed class LogStreamServer(StorageOptions options, DrillState drills,
                     }
                 }
 
-                if (!any)
+                if (any)
                 {
-                    continue;
+                    segment.Hear(session, vdl, groupVdl, gcHorizon);
                 }
 
-                segment.Hear(session, vdl, groupVdl, gcHorizon);
                 if (frames.Count > 0)
                 {
                     segment.Log.Append(frames); // acknowledges by way of the session
                     frames.Clear();
                 }
-                else
+                else if (any)
                 {
                     acks.Send();
                 }
             }
+            while (reader.Receive());
         }
         finally
         {
