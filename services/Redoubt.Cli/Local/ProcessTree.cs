@@ -64,15 +64,23 @@ public static partial class ProcessTree
         WaitUntilGone(left);
     }
 
-    private static void Freeze(int pid, List<int> all)
+    /// <summary>Stops a process and all below it, a look at all processes a round, until a round finds nobody new: a stopped process forks no more.</summary>
+    private static void Freeze(int root, List<int> all)
     {
-        all.Add(pid);
-        _ = Signal(pid, Stop);
-        foreach (int child in All())
+        var tree = new HashSet<int> { root };
+        all.Add(root);
+        _ = Signal(root, Stop);
+        for (bool found = true; found;)
         {
-            if (Stat(child) is { } stat && stat.Parent == pid)
+            var parents = All().Select(pid => (Pid: pid, Stat(pid)?.Parent)).ToList();
+            found = false;
+            for (bool deeper = true; deeper; found |= deeper)
             {
-                Freeze(child, all);
+                var children = parents.Where(p => p.Parent is { } parent && tree.Contains(parent) && !tree.Contains(p.Pid)).Select(p => p.Pid).ToList();
+                children.ForEach(pid => _ = Signal(pid, Stop));
+                tree.UnionWith(children);
+                all.AddRange(children);
+                deeper = children.Count > 0;
             }
         }
     }
