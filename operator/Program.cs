@@ -10,7 +10,12 @@ using Redoubt.Operator;
 using Redoubt.Operator.Reconcile;
 using Redoubt.Operator.Runtime;
 
-var builder = WebApplication.CreateSlimBuilder();
+// Settings come from the environment; files are not watched: the working directory may be the root of everything.
+var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+{
+    ContentRootPath = AppContext.BaseDirectory,
+    Args = ["--hostBuilder:reloadConfigOnChange=false"],
+});
 builder.Configuration.AddEnvironmentVariables();
 OperatorOptions options;
 IPEndPoint? listen;

@@ -43,7 +43,7 @@ public sealed record StorageOptions
     public int LogFileBytes { get; init; } = 16 << 20;
 
     /// <summary>Chains of changes longer than this are turned into images.</summary>
-    public int CoalesceAfter { get; init; } = 32;
+    public int CoalesceAfter { get; init; } = 128;
 
     /// <summary>Block cache of all page stores of the process (bytes).</summary>
     public long BlockCacheBytes { get; init; } = 48L << 20;

@@ -389,7 +389,16 @@ public sealed partial class VolumeWriter : IAsyncDisposable
 
     private bool MayShip(int g) => _groups[g].NextSequence - _quorumSequence[g] < _inFlight || _groups[g].IsFull;
 
-    private void ShipLocked(int g) => _timings.Framed(_groups[g].Ship(_quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon));
+    private void ShipLocked(int g)
+    {
+        _timings.Framed(_groups[g].Ship(_quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon));
+        if (_groups.Length == 1)
+        {
+            // The shipment says what a heartbeat would.
+            _heartbeatVdl = _quorum.Vdl;
+            _heartbeatAt = Environment.TickCount64;
+        }
+    }
 
     private void Pump(int g)
     {

@@ -50,7 +50,7 @@ public sealed class ApiServer : IAsyncDisposable
         var registry = new Registry();
         var frontend = new HttpFrontend(registry);
         var certificate = MakeCertificate();
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder(["--hostBuilder:reloadConfigOnChange=false"]); // inotify has few watchers
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(k =>
