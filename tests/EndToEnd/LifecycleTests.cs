@@ -94,7 +94,7 @@ public sealed class LifecycleTests(InstalledFixture installed)
     [Theory]
     [InlineData("copies: 5", "", "must be 6")]
     [InlineData("copies: 1", "  postgres: {version: 16}", "write 17 or 18")]
-    [InlineData("copies: 1", "  postgres: {parameters: {fsync: \"on\"}}", "fsync is fixed at off; remove it")]
+    [InlineData("copies: 1", "  postgres: {parameters: {fsync: \"off\"}}", "fsync is fixed at on; remove it")]
     [InlineData("copies: 1\n    sise: 1Gi", "", "unknown field \"spec.storage.sise\"")]
     public async Task Bad_manifests_are_refused_with_a_sentence_that_says_what_to_write(string storage, string more, string sentence)
     {

@@ -25,7 +25,7 @@ public sealed class ManifestTests : IDisposable
     [InlineData("kind: [", "is not YAML")]
     [InlineData("kind: DatabaseCluster\napiVersion: redoubt.dev/v1alpha1\nspec: {}", "metadata.name")]
     [InlineData("kind: DatabaseCluster\napiVersion: redoubt.dev/v1alpha1\nmetadata: {name: a}\nspec: {storage: {copies: many}}", "'many' is no number for copies")]
-    [InlineData("kind: DatabaseCluster\napiVersion: redoubt.dev/v1alpha1\nmetadata: {name: a}\nspec: {postgres: {parameters: {fsync: 'on'}}}", "the parameter fsync is set by Redoubt")]
+    [InlineData("kind: DatabaseCluster\napiVersion: redoubt.dev/v1alpha1\nmetadata: {name: a}\nspec: {postgres: {parameters: {fsync: 'off'}}}", "the parameter fsync is set by Redoubt")]
     public void A_bad_manifest_is_refused_with_what_to_do(string text, string says)
     {
         File.WriteAllText(_file, text);

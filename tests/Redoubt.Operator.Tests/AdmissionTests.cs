@@ -19,7 +19,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     [InlineData("{storage: {groups: 65}}", "64")]
     [InlineData("{storage: {antiAffinity: Never}}", "Preferred")]
     [InlineData("{postgres: {version: 16}}", "write 17 or 18")]
-    [InlineData("{postgres: {parameters: {fsync: 'on'}}}", "fsync is fixed at off; remove it")]
+    [InlineData("{postgres: {parameters: {fsync: 'off'}}}", "fsync is fixed at on; remove it")]
     [InlineData("{postgres: {parameters: {full_page_writes: 'on'}}}", "remove it")]
     [InlineData("{postgres: {parameters: {synchronous_standby_names: '*'}}}", "set synchronous_commit per transaction")]
     [InlineData("{postgres: {parameters: {wal_level: minimal}}}", "write replica")]

@@ -117,6 +117,10 @@ int main(void)
     CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED) == 0 && is_hole(fd, 0));
     /* The same connection then answers a read, which proves that the announcement arrived whole. */
     CHECK(pread(fd, buffer, PAGE, 4 * PAGE) == PAGE && is_page(buffer, PAGE, 4));
+
+    /* A sync is nothing at all: a pipe would refuse it. */
+    int ends[2];
+    CHECK(pipe(ends) == 0 && fsync(ends[1]) == 0 && fdatasync(ends[1]) == 0 && sync_file_range(ends[1], 0, 0, SYNC_FILE_RANGE_WRITE) == 0);
     if (!failed) puts("ok");
     return failed;
 }

@@ -214,7 +214,7 @@ public sealed class ApiSemanticsTests
     [InlineData("storage: {copies: 5}", "must be 6")]
     [InlineData("storage: {sise: 1Gi}", "unknown field \"spec.storage.sise\"")]
     [InlineData("postgres: {version: 16}", "write 17 or 18")]
-    [InlineData("postgres: {parameters: {fsync: \"on\"}}", "fsync is fixed")]
+    [InlineData("postgres: {parameters: {fsync: \"off\"}}", "fsync is fixed")]
     [InlineData("deletionPolicy: Sometimes", "supported values: \"Retain\", \"Delete\"")]
     public async Task The_real_CRD_refuses_bad_clusters_with_its_own_sentences(string spec, string reason)
     {

@@ -9,7 +9,7 @@ public static class Parameters
     /// <summary>Parameters that cannot be set: name, value (null: must stay away), reason.</summary>
     private static readonly (string Name, string? Value, string Reason)[] Fixed =
     [
-        ("fsync", "off", "the local disk is a cache; durability is the storage quorum's"),
+        ("fsync", "on", "durability is the storage quorum's; pgshim makes local syncs cost nothing"),
         ("full_page_writes", "off", "storage needs no full-page images"),
         ("wal_log_hints", "off", "storage needs no full-page images"),
         ("wal_compression", "off", "there are no full-page images to compress"),
@@ -52,6 +52,9 @@ public static class Parameters
         ("wal_level", "replica"),
         ("max_connections", "100"),
         ("shared_buffers", "128MB"),
+
+        // With five other transactions at work a commit waits a millisecond for theirs: one round to the quorum for all of them.
+        ("commit_delay", "1000"),
         ("dynamic_shared_memory_type", "posix"),
         ("max_wal_size", "1GB"),
         ("min_wal_size", "80MB"),
