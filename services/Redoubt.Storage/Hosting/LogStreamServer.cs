@@ -18,6 +18,10 @@ namespace Redoubt.Storage.Hosting;
 internal sealed class LogStreamServer(StorageOptions options, DrillState drills, Func<SegmentHost> host, ILogger logger)
 {
     private const int HelloTimeoutMs = 10_000;
+
+    /// <summary>A new compute waits until all log is applied: so much of it (bytes) may wait, then the writer is slowed down.</summary>
+    private const ulong MaxApplyLag = 16 << 20;
+    private const int MaxPauseMs = 50;
     private readonly byte[] _secret = Encoding.UTF8.GetBytes(options.Secret);
     private readonly ConcurrentDictionary<Socket, Thread> _threads = [];
 
@@ -106,6 +110,7 @@ internal sealed class LogStreamServer(StorageOptions options, DrillState drills,
                 {
                     segment.Log.Append(frames); // acknowledges by way of the session
                     frames.Clear();
+                    segment.AwaitApply(session, MaxApplyLag, MaxPauseMs);
                 }
                 else if (any)
                 {

@@ -26,6 +26,17 @@ internal sealed partial class Segment
         }
     }
 
+    /// <summary>Blocks while more than <paramref name="lag"/> bytes wait to be applied, for <paramref name="atMostMs"/> at most: an apply that fails
+    /// slows a writer down, and does not stop it.</summary>
+    public void AwaitApply(AppendSession session, ulong lag, int atMostMs)
+    {
+        long until = Environment.TickCount64 + atMostMs;
+        while (ApplyLag > lag && session.Failure is null && Environment.TickCount64 < until)
+        {
+            Thread.Sleep(1);
+        }
+    }
+
     /// <summary>True when a read waits for the apply.</summary>
     public bool IsApplyAwaited
     {
