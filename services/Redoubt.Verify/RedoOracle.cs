@@ -65,10 +65,6 @@ public sealed class RedoOracle
         try
         {
             RecordSplitter.Split(Version, record, Control, ref sink);
-            if (SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
-            {
-                Cluster.Pages.TruncateMembers(from, to);
-            }
         }
         catch (UnsupportedRecordException refusal)
         {
@@ -203,6 +199,8 @@ public sealed class RedoOracle
         public void PreparedFinished(ulong fullXid) => Cluster.Prepared.Remove(fullXid);
 
         public void SlruTruncated(Fork slru, uint firstPage) => Cluster.Pages.TruncateSlru(slru, firstPage);
+
+        public void MembersTruncated(uint from, uint to) => Cluster.Pages.TruncateMembers(from, to);
 
         public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
         {

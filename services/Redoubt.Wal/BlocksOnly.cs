@@ -72,6 +72,11 @@ public struct BlocksOnly<TSink>(TSink blocks) : IRecordSink
     }
 
     /// <inheritdoc/>
+    public readonly void MembersTruncated(uint from, uint to)
+    {
+    }
+
+    /// <inheritdoc/>
     public readonly void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
     {
     }

@@ -45,8 +45,12 @@ public interface IRecordSink
     /// <summary>A prepared transaction was committed or rolled back; its state file is gone.</summary>
     void PreparedFinished(ulong fullXid);
 
-    /// <summary>SLRU pages wholly before <paramref name="firstPage"/> (in that SLRU's modular order) may be removed.</summary>
+    /// <summary>SLRU pages wholly before <paramref name="firstPage"/> (in that SLRU's modular order) may be removed. Never multixact members.</summary>
     void SlruTruncated(Fork slru, uint firstPage);
+
+    /// <summary>Pages of multixact members from <paramref name="from"/> to before <paramref name="to"/>, around the circle, are removed: their live part
+    /// may be longer than half of it, so order does not tell which are older (<c>xl_multixact_truncate</c>).</summary>
+    void MembersTruncated(uint from, uint to);
 
     /// <summary>A replication origin's progress (commit with origin, <c>XLOG_REPLORIGIN_SET</c>); remoteLsn 0 drops it.</summary>
     void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn);

@@ -11,9 +11,7 @@ public static partial class RecordSplitter
     private const byte ZeroPage = 0x00;
     private const byte ZeroMembersPage = 0x10;
     private const byte CreateMultiXact = 0x20;
-    /// <summary><c>XLOG_MULTIXACT_TRUNCATE_ID</c>.</summary>
-    internal const byte TruncateMultiXact = 0x30;
-
+    private const byte TruncateMultiXact = 0x30;
 
     private static void SplitTransaction<TSink>(
         PgVersion version, scoped in WalRecord record, scoped in RecordParts parts, ControlState control, ref TSink sink)
@@ -142,12 +140,12 @@ public static partial class RecordSplitter
                 var reader = new ByteReader(record.Start, data);
                 reader.Take(8);
                 uint oldest = reader.UInt32();
-                reader.UInt32();
-                uint oldestOffset = reader.UInt32();
+                uint firstMember = reader.UInt32();
+                uint oldestMember = reader.UInt32();
 
                 // PerformOffsetsTruncation keeps the page of the multixact before the oldest.
                 uint before = oldest == 1 ? uint.MaxValue : oldest - 1;
-                sink.SlruTruncated(Fork.SlruMultiXactMembers, Slru.MembersPage(oldestOffset));
+                sink.MembersTruncated(Slru.MembersPage(firstMember), Slru.MembersPage(oldestMember));
                 sink.SlruTruncated(Fork.SlruMultiXactOffsets, before / Slru.OffsetsPerPage);
                 break;
             }

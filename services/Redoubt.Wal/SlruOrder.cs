@@ -39,29 +39,6 @@ public static class SlruOrder
         return begin <= end ? file >= begin && file < end : file >= begin || file < end;
     }
 
-    /// <summary>The pages of members that a record removes: <c>xl_multixact_truncate</c>'s.</summary>
-    /// <param name="record">Any record.</param>
-    /// <param name="from">Page of the first member removed.</param>
-    /// <param name="to">Page of the first one kept.</param>
-    /// <returns>False for any other record.</returns>
-    /// <exception cref="WalFormatException">The record contradicts itself.</exception>
-    public static bool IsMembersTruncation(scoped in WalRecord record, out uint from, out uint to)
-    {
-        from = 0;
-        to = 0;
-        if (record.Rmgr != RmgrId.MultiXact || (record.Info & 0xF0) != RecordSplitter.TruncateMultiXact)
-        {
-            return false;
-        }
-
-        RecordParts.Parse(record, out RecordParts parts);
-        var reader = new ByteReader(record.Start, parts.MainData);
-        reader.Take(12);
-        from = Slru.MembersPage(reader.UInt32());
-        to = Slru.MembersPage(reader.UInt32());
-        return true;
-    }
-
     private static bool Precedes(Fork slru, uint page, uint other)
     {
         (uint perPage, uint first) = slru switch

@@ -42,6 +42,12 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
             logger.Failed(e.Message);
             return 2;
         }
+        catch (FencedException e)
+        {
+            status.Set("fenced", e.Message);
+            logger.Fenced(e.Message);
+            return 3;
+        }
         finally
         {
             foreach (var process in processes)
@@ -98,18 +104,7 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
                    select new GrpcSegment(process, options.Volume, g, options.Shape, options.PgVersion, options.Name),
             ];
             var opener = new VolumeOpener(options.Shape, options.PgVersion, segments, this, TimeProvider.System);
-            OpenedVolume volume;
-            try
-            {
-                volume = await opener.OpenAsync(mine, stop).ConfigureAwait(false);
-            }
-            catch (FencedException e)
-            {
-                status.Set("fenced", e.Message);
-                logger.Fenced(e.Message);
-                return 3;
-            }
-
+            var volume = await opener.OpenAsync(mine, stop).ConfigureAwait(false);
             mine = opener.HighestAsked;
             clock.End("open");
             status.Epoch = volume.Epoch;

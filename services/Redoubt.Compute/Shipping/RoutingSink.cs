@@ -36,5 +36,7 @@ public struct RoutingSink(GroupRouter router) : IRecordSink
 
     public void SlruTruncated(Fork slru, uint firstPage) => Mask |= 1;
 
+    public void MembersTruncated(uint from, uint to) => Mask |= 1;
+
     public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn) => Mask |= 1;
 }

@@ -33,15 +33,13 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     public async Task<OpenedVolume> OpenAsync(ulong mine, CancellationToken cancellationToken)
     {
         HighestAsked = mine;
-        ulong above = mine;
         var races = new OpenBackoff(FirstRaceDelay, LongestRaceDelay, _random);
         while (true)
         {
             TimeSpan delay;
             try
             {
-                var granted = await GainEpochAsync(mine, above, cancellationToken).ConfigureAwait(false);
-                above = granted.Epoch;
+                var granted = await GainEpochAsync(mine, cancellationToken).ConfigureAwait(false);
                 if (await RecoverAsync(granted.Epoch, granted.Views, cancellationToken).ConfigureAwait(false) is { } opened)
                 {
                     return opened;
@@ -59,7 +57,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
         }
     }
 
-    private async Task<(ulong Epoch, GroupView[] Views)> GainEpochAsync(ulong mine, ulong above, CancellationToken cancellationToken)
+    private async Task<(ulong Epoch, GroupView[] Views)> GainEpochAsync(ulong mine, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -72,7 +70,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
             RequireQuorumShape(states.Select(s => (s.Segment, s.State)));
             if (IsQuorum(states, out string missing))
             {
-                ulong epoch = Math.Max(above, states.Max(s => s.State.Epoch)) + 1;
+                ulong epoch = Math.Max(HighestAsked, states.Max(s => s.State.Epoch)) + 1;
                 HighestAsked = epoch;
                 var grants = await AskAllAsync(
                     [.. states.Select(s => s.Segment)], (s, ct) => s.OpenEpochAsync(epoch, ct), CallTimeout, cancellationToken).ConfigureAwait(false);
@@ -80,8 +78,6 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
                 {
                     return (epoch, [.. Enumerable.Range(0, shape.Groups).Select(g => GroupView.Of(g, grants.Where(x => x.Segment.Group == g)))]);
                 }
-
-                above = epoch;
             }
 
             events.WaitingForQuorum(missing);

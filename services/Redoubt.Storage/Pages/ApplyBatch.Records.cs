@@ -85,12 +85,19 @@ internal sealed partial class ApplyBatch
         }
     }
 
-    /// <remarks>Not multixact members: where their removed part begins is in the record alone, and order does not tell it.</remarks>
     private void SlruTruncated(Fork slru, uint firstPage)
     {
-        if (_group == 0 && slru != Fork.SlruMultiXactMembers && !SlruOrder.IsApparentWraparound(slru, firstPage, _control!))
+        if (_group == 0 && !SlruOrder.IsApparentWraparound(slru, firstPage, _control!))
         {
             Cut(default, (byte)slru, firstPage);
+        }
+    }
+
+    private void MembersTruncated(uint from, uint to)
+    {
+        if (_group == 0)
+        {
+            Cut(default, (byte)Fork.SlruMultiXactMembers, to, from);
         }
     }
 
@@ -243,6 +250,8 @@ internal sealed partial class ApplyBatch
             batch.Small(StoreKeys.Prepared, StoreKeys.Number(fullXid), [], exists: false);
 
         public void SlruTruncated(Fork slru, uint firstPage) => batch.SlruTruncated(slru, firstPage);
+
+        public void MembersTruncated(uint from, uint to) => batch.MembersTruncated(from, to);
 
         public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
         {

@@ -68,10 +68,6 @@ internal sealed partial class ApplyBatch : IDisposable
             var sink = new Sink(this);
             RecordSplitter.Split(_version, record, _control, ref sink);
             _control.Apply(_version, record);
-            if (_group == 0 && SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
-            {
-                Cut(default, (byte)Fork.SlruMultiXactMembers, to, from);
-            }
         }
 
         if (_batchBytes > MaxBatchBytes)

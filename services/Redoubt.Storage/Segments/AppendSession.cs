@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Threading.Channels;
-using Google.Protobuf;
 using Grpc.Core;
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.LogFiles;

@@ -72,11 +72,6 @@ public sealed class ParallelRedo : IDisposable
         {
             var sink = new Sink(this);
             RecordSplitter.Split(version, record, control, ref sink);
-            if (SlruOrder.IsMembersTruncation(record, out uint from, out uint to))
-            {
-                pages.TruncateMembers(from, to);
-            }
-
             control.Apply(version, record);
         }
 
@@ -136,6 +131,8 @@ public sealed class ParallelRedo : IDisposable
             }
 
             public void SlruTruncated(Fork slru, uint firstPage) => worker.Pages.TruncateSlru(slru, firstPage);
+
+            public void MembersTruncated(uint from, uint to) => worker.Pages.TruncateMembers(from, to);
 
             public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
             {

@@ -51,6 +51,10 @@ internal readonly struct IndexSink(IndexFollower follower) : IRecordSink
     {
     }
 
+    public void MembersTruncated(uint from, uint to)
+    {
+    }
+
     public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn)
     {
     }

@@ -32,5 +32,7 @@ internal struct CountingSink : IRecordSink
 
     public void SlruTruncated(Fork slru, uint firstPage) => Others++;
 
+    public void MembersTruncated(uint from, uint to) => Others++;
+
     public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn) => Others++;
 }

@@ -65,6 +65,8 @@ internal sealed class SplitResult
 
         public void SlruTruncated(Fork slru, uint firstPage) => Add($"truncated {slru} {firstPage}");
 
+        public void MembersTruncated(uint from, uint to) => Add($"members truncated {from} {to}");
+
         public void OriginProgress(ushort originId, Lsn remoteLsn, Lsn localLsn) => Add($"origin {originId} {remoteLsn} {localLsn}");
 
         private void Add(FormattableString text) => result.Events.Add(text.ToString(CultureInfo.InvariantCulture));
