@@ -94,6 +94,9 @@ public sealed class StorageMetrics
         /// <summary>Damaged things repaired so far.</summary>
         public double CorruptionRepaired => _repaired.Value;
 
+        /// <summary>Rows removed below the horizon so far.</summary>
+        public double RowsCollected => _collected.Value;
+
         public void Synced(TimeSpan took, int bytes)
         {
             _fsync.Observe(took.TotalSeconds);

@@ -6,7 +6,7 @@ using Redoubt.Wal;
 
 namespace Redoubt.Storage.Tests;
 
-public sealed class PageTests
+public sealed partial class PageTests
 {
     private static readonly RelFileLocator Table = new(1663, 5, 16384);
     private static readonly int[] All = [0, 1, 2];

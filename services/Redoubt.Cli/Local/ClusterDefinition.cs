@@ -33,6 +33,7 @@ internal static class ClusterDefinition
 
             // Hexadecimal: methods in use are compiled again, better, once nothing new was compiled for 2 s, and not in the middle of the start.
             ["DOTNET_TC_CallCountingDelayMs"] = "7D0",
+            ["DOTNET_TC_CallCountThreshold"] = "400",
 
             // Hexadecimal: 16 MiB of garbage at most before a collection (the size of the processor's cache decides otherwise, up to 200 MiB), and
             // two arenas for RocksDB's threads instead of eight a processor, which keep what they freed.

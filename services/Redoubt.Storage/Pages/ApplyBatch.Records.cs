@@ -115,7 +115,7 @@ internal sealed partial class ApplyBatch
     /// of a database with the same oid.</remarks>
     private void DatabaseCopied(uint dbOid, uint spcOid, uint sourceDbOid, uint sourceSpcOid)
     {
-        WritePart();
+        Commit();
         Small(StoreKeys.Database, StoreKeys.Numbers(dbOid, spcOid), []);
         ulong at = _lsn;
         var prefix = StoreKeys.Numbers(sourceSpcOid, sourceDbOid);
@@ -144,7 +144,7 @@ internal sealed partial class ApplyBatch
                     PutImage(key with { Rel = target }, page);
                     if (_batchBytes > MaxBatchBytes)
                     {
-                        WritePart();
+                        Write();
                     }
                 }
             }
@@ -158,7 +158,7 @@ internal sealed partial class ApplyBatch
 
     private void DatabaseDropped(uint dbOid, uint spcOid)
     {
-        WritePart();
+        Commit();
         ulong at = _lsn;
         Small(StoreKeys.Database, StoreKeys.Numbers(dbOid, spcOid), [], exists: false);
         _store.ForEachNewest(StoreKeys.ForkSize, StoreKeys.Numbers(spcOid, dbOid), at, (name, value) =>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Redoubt.Protocol;
 using Redoubt.Storage.Rocks;
 using Redoubt.Wal;
@@ -7,11 +8,19 @@ namespace Redoubt.Storage.Pages;
 
 /// <summary>
 /// Turns log entries into store rows: entry → record → block changes and small things → one write batch with the applied LSN in it.
-/// Everything is keyed by LSN, so applying an entry again writes the same rows. Single-threaded.
+/// The changes of a page that a batch meets become one row (<see cref="ChangeRun"/>). Single-threaded.
 /// </summary>
+/// <remarks>
+/// Runs are written together with an applied LSN at or above all of theirs, so that a run is never written again with other bounds. Only the
+/// rows of one large entry (a database's copy) may be written before it: they have its LSN alone, and applying it again writes the same.
+/// </remarks>
 internal sealed partial class ApplyBatch : IDisposable
 {
     private const int MaxBatchBytes = 4 << 20;
+    private const int MaxRunBytes = 64 << 10;
+    private const int MaxSpareRuns = 4096;
+    private const int MaxSpareRunBytes = 4 << 10;
+    private const int MaxSizes = 100_000;
     private readonly PageStore _store;
     private readonly GroupRouter _router;
     private readonly int _group;
@@ -19,11 +28,15 @@ internal sealed partial class ApplyBatch : IDisposable
     private readonly WriteBatch _batch = new();
     private readonly Dictionary<(RelFileLocator Rel, byte Fork), uint?> _sizes = [];
     private readonly Dictionary<HeapStripe, StaleBlocks> _marks = [];
+    private readonly Dictionary<PageKey, ChangeRun> _runs = [];
+    private readonly Stack<ChangeRun> _spareRuns = [];
     private readonly PageHeat _heat;
-    private byte[] _value = new byte[16 << 10];
+    private readonly ulong _imagesAhead;
+    private readonly byte[] _image = new byte[RowValue.HeaderLength + PageRedo.PageSize];
     private ControlState? _control;
     private bool _hasControl;
     private ulong _lsn;
+    private ulong _added;
     private ushort _ordinal;
     private long _batchBytes;
 
@@ -39,7 +52,8 @@ internal sealed partial class ApplyBatch : IDisposable
         _group = group;
         _version = version;
         _heat = heat;
-        Applied = store.ReadApplied();
+        Applied = _added = store.ReadApplied();
+        _imagesAhead = store.Get(StoreKeys.ImagesAhead) is { Length: 8 } ahead ? BinaryPrimitives.ReadUInt64LittleEndian(ahead) : 0;
         if (store.Newest(StoreKeys.Control, [], Applied, out _) is { } control)
         {
             _control = ControlState.Decode(control);
@@ -50,7 +64,7 @@ internal sealed partial class ApplyBatch : IDisposable
     /// <summary>End of the last entry applied and written.</summary>
     public ulong Applied { get; private set; }
 
-    /// <summary>Applies one entry; the rows wait for <see cref="Commit"/>.</summary>
+    /// <summary>Applies one entry; its rows wait for <see cref="Commit"/>, which is called here when there are many.</summary>
     /// <exception cref="WalFormatException">The record contradicts itself or has no redo.</exception>
     /// <exception cref="LogFrameException">An import item contradicts itself.</exception>
     public void Add(in LogEntry entry)
@@ -70,31 +84,48 @@ internal sealed partial class ApplyBatch : IDisposable
             _control.Apply(_version, record);
         }
 
-        if (_batchBytes > MaxBatchBytes)
+        _added = _lsn;
+        if (_lsn <= _imagesAhead)
         {
-            WritePart();
+            EndRuns();
+        }
+
+        bool manySizes = _sizes.Count > MaxSizes;
+        if (_batchBytes > MaxBatchBytes || manySizes)
+        {
+            Commit();
+        }
+
+        if (manySizes)
+        {
+            _sizes.Clear();
         }
     }
 
     /// <summary>Writes what was added, with the new applied LSN.</summary>
-    public void Commit(ulong applied)
+    public void Commit()
     {
+        if (_added == Applied)
+        {
+            return;
+        }
+
+        EndRuns();
         if (_hasControl && _control is { } control)
         {
-            Put(StoreKeys.Versioned(StoreKeys.Control, [], applied), control.Encode());
+            Put(StoreKeys.Versioned(StoreKeys.Control, [], _added), control.Encode());
         }
 
         Span<byte> value = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(value, applied);
+        BinaryPrimitives.WriteUInt64LittleEndian(value, _added);
         Put(StoreKeys.Applied, value);
-        WritePart();
-        Applied = applied;
+        Write();
+        Applied = _added;
     }
 
     public void Dispose() => _batch.Dispose();
 
-    /// <summary>Writes rows without moving the applied LSN: after a crash they are written again, the same.</summary>
-    private void WritePart()
+    private void Write()
     {
         _store.FreeSpace.Write(_batch, _marks);
         _marks.Clear();
@@ -116,35 +147,72 @@ internal sealed partial class ApplyBatch : IDisposable
             return;
         }
 
-        Grow(key);
-        int length = change.EncodedLength;
-        if (_value.Length < RowValue.HeaderLength + length)
+        if (!change.MakesPage && !(SizeOf(key.Rel, (byte)key.Fork) > key.Block))
         {
-            _value = new byte[Math.Max(_value.Length * 2, RowValue.HeaderLength + length)];
+            return;
         }
 
-        int written = change.Encode(_value.AsSpan(RowValue.HeaderLength));
         bool first = (change.Flags & (BlockChangeFlags.WillInit | BlockChangeFlags.ApplyImage)) != 0
             || (change.Rmgr == BlockChange.Implicit
                 && (ImplicitChange)change.Info is ImplicitChange.SlruZeroPage or ImplicitChange.Import);
-        PutPage(key, first ? RowKind.FirstChange : RowKind.Change, written);
-        _heat.Touch(key, first);
+        _batchBytes += RunFor(key, first).Add(_lsn, change);
+        _ordinal++;
         MarkSpace(change);
     }
 
-    private void PutImage(in PageKey key, ReadOnlySpan<byte> page)
+    /// <summary>The run that the page's next change goes to. The fork grows with a run's beginning: what makes it smaller ends all runs.</summary>
+    private ChangeRun RunFor(in PageKey key, bool first)
     {
-        page.CopyTo(_value.AsSpan(RowValue.HeaderLength));
-        PutPage(key, RowKind.Image, PageRedo.PageSize);
+        ref var run = ref CollectionsMarshal.GetValueRefOrAddDefault(_runs, key, out bool open);
+        if (open && !first && run!.Length < MaxRunBytes)
+        {
+            return run;
+        }
+
+        if (open)
+        {
+            PutRun(key, run!);
+        }
+        else
+        {
+            run = _spareRuns.TryPop(out var spare) ? spare : new ChangeRun();
+            Grow(key);
+        }
+
+        run!.Start(_lsn, _ordinal, first);
+        return run;
     }
 
-    private void PutPage(in PageKey key, RowKind kind, int payloadLength)
+    private void EndRuns()
+    {
+        foreach (var (key, run) in _runs)
+        {
+            PutRun(key, run);
+            if (_spareRuns.Count < MaxSpareRuns && run.Capacity <= MaxSpareRunBytes)
+            {
+                _spareRuns.Push(run);
+            }
+        }
+
+        _runs.Clear();
+    }
+
+    private void PutRun(in PageKey key, ChangeRun run)
+    {
+        Span<byte> rowKey = stackalloc byte[StoreKeys.PageLength];
+        StoreKeys.WritePage(rowKey, key, run.First, run.Ordinal);
+        Put(rowKey, run.Seal());
+        _heat.Touch(key, run.StartsPage, run.Count);
+    }
+
+    /// <remarks>For pages of which this batch has no run.</remarks>
+    private void PutImage(in PageKey key, ReadOnlySpan<byte> page)
     {
         Span<byte> rowKey = stackalloc byte[StoreKeys.PageLength];
         StoreKeys.WritePage(rowKey, key, _lsn, _ordinal++);
-        var value = _value.AsSpan(0, RowValue.HeaderLength + payloadLength);
-        RowValue.Seal(value, kind);
-        Put(rowKey, value);
+        page.CopyTo(_image.AsSpan(RowValue.HeaderLength));
+        RowValue.Seal(_image, RowKind.Image);
+        Put(rowKey, _image);
     }
 
     private void Grow(in PageKey key)
@@ -162,15 +230,8 @@ internal sealed partial class ApplyBatch : IDisposable
             return size;
         }
 
-        // Only rows before this record: a crash in the middle of a batch may have left later ones.
+        // Only rows before this record: a crash in the middle of it may have left its own.
         size = _store.ForkSize(rel, fork, _lsn - 1);
-        if (_sizes.Count > 100_000)
-        {
-            // The rows of sizes in the batch are not in the store yet.
-            WritePart();
-            _sizes.Clear();
-        }
-
         _sizes[(rel, fork)] = size;
         return size;
     }
@@ -187,6 +248,7 @@ internal sealed partial class ApplyBatch : IDisposable
 
     private void Cut(in RelFileLocator rel, byte fork, uint blocks, uint from = 0)
     {
+        EndRuns();
         Span<byte> key = stackalloc byte[StoreKeys.ForkLength];
         StoreKeys.WriteFork(key, StoreKeys.Cut, rel, fork, _lsn);
         Span<byte> value = stackalloc byte[8];

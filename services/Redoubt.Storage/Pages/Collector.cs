@@ -35,7 +35,7 @@ internal sealed class Collector
         _heap = default;
         using var batch = new WriteBatch();
         using var scan = store.NewIterator(scan: true);
-        var group = new List<byte[]>();
+        var group = new List<Row>();
         long removed = 0;
         int seen = 0, prefix = 0;
         bool ended = true;
@@ -43,7 +43,7 @@ internal sealed class Collector
         for (; scan.Valid(); scan.Next())
         {
             var key = scan.GetKeySpan();
-            if (group.Count > 0 && !(key.Length > prefix && key[..prefix].SequenceEqual(group[0].AsSpan(0, prefix)) && key.Length == group[0].Length))
+            if (group.Count > 0 && !(key.Length > prefix && key[..prefix].SequenceEqual(group[0].Key.AsSpan(0, prefix)) && key.Length == group[0].Key.Length))
             {
                 removed += Collect(store, version, group, batch);
                 group.Clear();
@@ -75,7 +75,7 @@ internal sealed class Collector
             }
 
             prefix = key[0] == StoreKeys.Page ? StoreKeys.PagePrefix : key.Length - 8;
-            group.Add(key.ToArray());
+            group.Add(Row.Of(key, scan));
         }
 
         if (ended)
@@ -94,8 +94,8 @@ internal sealed class Collector
         return removed;
     }
 
-    private long Collect(PageStore store, PgVersion version, List<byte[]> rows, WriteBatch batch) =>
-        rows[0][0] == StoreKeys.Page ? CollectPage(store, version, rows, batch) : CollectSmall(store, rows, batch);
+    private long Collect(PageStore store, PgVersion version, List<Row> rows, WriteBatch batch) =>
+        rows[0].Key[0] == StoreKeys.Page ? CollectPage(store, version, rows, batch) : CollectSmall(store, rows, batch);
 
     /// <summary>Free space has no versions: it goes with its heap, and where a heap was cut off.</summary>
     private long CollectFreeSpace(PageStore store, ReadOnlySpan<byte> key, WriteBatch batch)
@@ -116,48 +116,50 @@ internal sealed class Collector
         return 1;
     }
 
-    private long CollectSmall(PageStore store, List<byte[]> rows, WriteBatch batch)
+    private long CollectSmall(PageStore store, List<Row> rows, WriteBatch batch)
     {
-        int newest = rows.FindLastIndex(r => StoreKeys.LsnOf(r) <= _passHorizon);
+        int newest = rows.FindLastIndex(r => r.Last <= _passHorizon);
         if (newest < 0)
         {
             return 0;
         }
 
         // A thing that is gone at the horizon needs no row to say so.
-        bool gone = rows[0][0] switch
+        bool gone = rows[0].Key[0] switch
         {
-            StoreKeys.ForkSize => store.Get(rows[newest]) is { } size && PageStore.DecodeSize(size) is null,
+            StoreKeys.ForkSize => store.Get(rows[newest].Key) is { } size && PageStore.DecodeSize(size) is null,
             StoreKeys.Control => false,
-            _ => store.Get(rows[newest]) is [0, ..],
+            _ => store.Get(rows[newest].Key) is [0, ..],
         };
         int remove = gone ? newest + 1 : newest;
         for (int i = 0; i < remove; i++)
         {
-            batch.Delete(rows[i]);
+            batch.Delete(rows[i].Key);
         }
 
         return remove;
     }
 
-    private long CollectPage(PageStore store, PgVersion version, List<byte[]> rows, WriteBatch batch)
+    /// <remarks>A run that reaches beyond the horizon stays whole, and an image never stands in the middle of one.</remarks>
+    private long CollectPage(PageStore store, PgVersion version, List<Row> rows, WriteBatch batch)
     {
-        var key = PageKey.Read(rows[0].AsSpan(1));
+        var key = PageKey.Read(rows[0].Key.AsSpan(1));
         ulong floor = store.Cuts.Floor(key, _passHorizon);
-        int hidden = floor == 0 ? 0 : rows.FindLastIndex(r => StoreKeys.PageLsn(r) <= floor) + 1;
-        int newest = rows.FindLastIndex(r => StoreKeys.PageLsn(r) <= _passHorizon);
+        int hidden = floor == 0 ? 0 : rows.FindLastIndex(r => r.Last <= floor) + 1;
+        int newest = rows.FindLastIndex(r => r.Last <= _passHorizon);
         int start = newest;
-        while (start > hidden && store.Get(rows[start]) is { } value && (RowKind)value[0] == RowKind.Change)
+        int changes = newest >= hidden ? rows[newest].Changes : 0;
+        while (start > hidden && rows[start].Kind == RowKind.Change)
         {
-            start--;
+            changes += rows[--start].Changes;
         }
 
         int remove = Math.Max(hidden, Math.Max(start, 0));
-        if (newest - start >= ImageAfter && newest >= hidden)
+        if (changes >= ImageAfter)
         {
             var page = new byte[PageRedo.PageSize];
             using var iterator = store.NewIterator();
-            ulong at = StoreKeys.PageLsn(rows[newest]);
+            ulong at = rows[newest].Last;
             new PageReader(version).Read(iterator, key, at, floor, page);
             var imageKey = new byte[StoreKeys.PageLength];
             StoreKeys.WritePage(imageKey, key, at, StoreKeys.AfterAll);
@@ -170,10 +172,7 @@ internal sealed class Collector
 
         for (int i = 0; i < remove; i++)
         {
-            if (StoreKeys.PageLsn(rows[i]) <= _passHorizon)
-            {
-                batch.Delete(rows[i]);
-            }
+            batch.Delete(rows[i].Key);
         }
 
         return remove;
@@ -215,5 +214,24 @@ internal sealed class Collector
         long removed = _cuts.Count;
         _cuts = [];
         return removed;
+    }
+
+    /// <summary>A row of the scan.</summary>
+    /// <param name="Key">Its key.</param>
+    /// <param name="Last">Newest LSN in it.</param>
+    /// <param name="Kind">Of a page's row: what it is.</param>
+    /// <param name="Changes">Of a page's row: changes in it.</param>
+    private readonly record struct Row(byte[] Key, ulong Last, RowKind Kind, int Changes)
+    {
+        public static Row Of(ReadOnlySpan<byte> key, Iterator scan)
+        {
+            if (key[0] != StoreKeys.Page)
+            {
+                return new Row(key.ToArray(), StoreKeys.LsnOf(key), default, 0);
+            }
+
+            var (kind, last, changes) = RowValue.Peek(StoreKeys.PageLsn(key), scan.GetValueSpan());
+            return new Row(key.ToArray(), last, kind, changes);
+        }
     }
 }

@@ -23,15 +23,14 @@ internal sealed class PageHeat(int threshold)
         }
     }
 
-    /// <summary>A change was stored; <paramref name="first"/>: it begins a chain.</summary>
-    public void Touch(in PageKey key, bool first)
+    /// <summary>Changes were stored; <paramref name="first"/>: they begin a chain.</summary>
+    public void Touch(in PageKey key, bool first, int changes)
     {
         lock (_gate)
         {
             if (first)
             {
                 _changes.Remove(key);
-                return;
             }
 
             if (_changes.Count >= MaxPages)
@@ -41,10 +40,12 @@ internal sealed class PageHeat(int threshold)
             }
 
             ref int count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_changes, key, out _);
-            if (++count == threshold)
+            if (count < threshold && count + changes >= threshold)
             {
                 _hot.Enqueue(key);
             }
+
+            count += changes;
         }
     }
 

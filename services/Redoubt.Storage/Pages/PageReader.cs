@@ -13,8 +13,11 @@ internal sealed class PageReader(PgVersion version)
     /// <summary>Changes that the last <see cref="Read"/> applied.</summary>
     public int ChainLength { get; private set; }
 
-    /// <summary>LSN of the version that the last <see cref="Read"/> found; 0 for none.</summary>
+    /// <summary>LSN of the version that the last <see cref="Read"/> made; 0 for none.</summary>
     public ulong VersionLsn { get; private set; }
+
+    /// <summary>True when the last <see cref="Read"/> found a row at all.</summary>
+    public bool HasRows { get; private set; }
 
     /// <summary>Makes the newest version at or below <paramref name="readPoint"/> and above <paramref name="floor"/>.</summary>
     /// <param name="iterator">A view of the store.</param>
@@ -29,12 +32,12 @@ internal sealed class PageReader(PgVersion version)
         _changes.Clear();
         _used = 0;
         VersionLsn = 0;
+        HasRows = false;
         ChainLength = 0;
         page.Clear();
         Span<byte> seek = stackalloc byte[StoreKeys.PageLength];
         StoreKeys.WritePage(seek, key, readPoint, StoreKeys.AfterAll);
         var prefix = seek[..StoreKeys.PagePrefix];
-        bool found = false;
         for (iterator.SeekForPrev((ReadOnlySpan<byte>)seek); iterator.Valid(); iterator.Prev())
         {
             var rowKey = iterator.GetKeySpan();
@@ -49,16 +52,16 @@ internal sealed class PageReader(PgVersion version)
                 break;
             }
 
-            VersionLsn = found ? VersionLsn : lsn;
-            found = true;
+            HasRows = true;
             var payload = RowValue.Open(key, lsn, iterator.GetValueSpan(), out var kind);
             if (kind == RowKind.Image)
             {
                 payload.CopyTo(page);
+                VersionLsn = Math.Max(VersionLsn, lsn);
                 break;
             }
 
-            Push(payload, lsn);
+            Push(key, lsn, payload, readPoint);
             if (kind == RowKind.FirstChange)
             {
                 break;
@@ -84,10 +87,11 @@ internal sealed class PageReader(PgVersion version)
         }
 
         ChainLength = _changes.Count;
-        return found;
+        return HasRows;
     }
 
-    private void Push(ReadOnlySpan<byte> payload, ulong lsn)
+    /// <summary>Keeps a run's changes up to the read point; newest first, as the rows come.</summary>
+    private void Push(in PageKey key, ulong first, ReadOnlySpan<byte> payload, ulong readPoint)
     {
         if (_bytes.Length < _used + payload.Length)
         {
@@ -95,7 +99,15 @@ internal sealed class PageReader(PgVersion version)
         }
 
         payload.CopyTo(_bytes.AsSpan(_used));
-        _changes.Add((_used, payload.Length, lsn));
+        int oldest = _changes.Count;
+        var run = new ChangeRunReader(key, first, payload);
+        while (run.MoveNext() && run.Lsn <= readPoint)
+        {
+            _changes.Add((_used + run.Offset, run.Length, run.Lsn));
+            VersionLsn = Math.Max(VersionLsn, run.Lsn);
+        }
+
+        _changes.Reverse(oldest, _changes.Count - oldest);
         _used += payload.Length;
     }
 }

@@ -8,7 +8,7 @@ namespace Redoubt.Storage.Pages;
 /// Keys of the page store. First byte: what it is. All keys of versions end in the LSN, big-endian, so that the newest at or below R is one seek.
 /// </summary>
 /// <remarks>
-/// <c>P</c> page key (17), LSN (8), ordinal in the record (2) → change or image. <c>F</c> relation (12), fork (1), LSN → blocks.
+/// <c>P</c> page key (17), LSN (8), ordinal in the record (2) → changes from there on, or image. <c>F</c> relation (12), fork (1), LSN → blocks.
 /// <c>K</c> relation (12), fork (1, 255 = all), LSN → blocks: versions at or below that LSN of blocks from there on are gone; relation number 0 = whole database; of an SLRU (relation all zero) the page that older ones are gone before.
 /// <c>S</c> path, 0, LSN → small file. <c>B</c> database, space, LSN. <c>T</c> space, LSN → path. <c>X</c> full xid, LSN → prepared state.
 /// <c>A</c> relation (12), stripe (4) → <see cref="FreeSpaceRow"/>; <c>D</c> relation, stripe: that row is stale. Both without versions: free space is advice.
@@ -39,6 +39,9 @@ internal static class StoreKeys
 
     public static readonly byte[] Applied = "Mapplied"u8.ToArray();
     public static readonly byte[] Rebuild = "Mrebuild"u8.ToArray();
+
+    /// <summary>LSN up to which images may stand between changes that are still to be applied.</summary>
+    public static readonly byte[] ImagesAhead = "Mimages"u8.ToArray();
 
     public static void WritePage(Span<byte> to, in PageKey key, ulong lsn, ushort ordinal)
     {

@@ -69,7 +69,7 @@ internal sealed partial class Segment
             }
 
             using var activity = StorageTracing.Source.StartActivity("storage.apply");
-            ulong last = _apply.Applied;
+            ulong before = _apply.Applied, last = before;
             try
             {
                 long bytes = 0;
@@ -88,12 +88,12 @@ internal sealed partial class Segment
                     }
                 }
 
-                if (last == _apply.Applied)
+                if (last == before)
                 {
                     return false;
                 }
 
-                _apply.Commit(last);
+                _apply.Commit();
                 _metrics.Applied(bytes);
             }
             catch (Exception e) when (e is WalFormatException or LogFrameException or RedoException or StoreCorruptException or RocksDbException)

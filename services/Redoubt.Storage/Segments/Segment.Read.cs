@@ -51,10 +51,10 @@ internal sealed partial class Segment
         var pages = GC.AllocateUninitializedArray<byte>(keys.Length * PageRedo.PageSize);
         var found = new byte[keys.Length];
         var damaged = ReadPages(keys, request.ReadPoint, pages, found);
-        foreach (var (index, version, error) in damaged)
+        foreach (var (index, badRow, error) in damaged)
         {
             var page = pages.AsMemory(index * PageRedo.PageSize, PageRedo.PageSize);
-            found[index] = await RepairPageAsync(keys[index], request, version, error, page, cancellation).ConfigureAwait(false) ? (byte)1 : (byte)0;
+            found[index] = await RepairPageAsync(keys[index], request, badRow, error, page, cancellation).ConfigureAwait(false) ? (byte)1 : (byte)0;
         }
 
         return new GetPagesReply { Pages = UnsafeByteOperations.UnsafeWrap(pages), Found = UnsafeByteOperations.UnsafeWrap(found) };
@@ -123,9 +123,9 @@ internal sealed partial class Segment
         return keys;
     }
 
-    private List<(int Index, ulong Version, string Error)> ReadPages(PageKey[] keys, ulong readPoint, byte[] pages, byte[] found)
+    private List<(int Index, bool BadRow, string Error)> ReadPages(PageKey[] keys, ulong readPoint, byte[] pages, byte[] found)
     {
-        var damaged = new List<(int, ulong, string)>();
+        var damaged = new List<(int, bool, string)>();
         var store = AcquireStore();
         var reader = _readers.TryTake(out var pooled) ? pooled : new PageReader(_options.PgVersion);
         try
@@ -150,7 +150,7 @@ internal sealed partial class Segment
                 }
                 catch (StoreCorruptException e)
                 {
-                    damaged.Add((i, reader.VersionLsn, e.Message));
+                    damaged.Add((i, reader.HasRows, e.Message));
                 }
             }
         }

@@ -11,7 +11,8 @@ namespace Redoubt.Storage.Segments;
 
 /// <content>Bulk copy of the page store, for a copy that its peers' logs no longer reach. Served and received here.</content>
 /// <remarks>Rows of one chunk: u16 key length, u32 value length, key, value. A token is u64 LSN of the copy, u32 index of the source, last key.
-/// Resuming after the source moved on is safe: rows are named by LSN, later ones are what the log tail would write anyway.</remarks>
+/// Resuming after the source moved on is safe: of the changes of pages only those up to the copy's LSN are sent, the rest comes with the log. Images
+/// above it are sent, as what was before them may be gone: the changes up to the last of them are applied each in a row of its own.</remarks>
 internal sealed partial class Segment
 {
     private const int ChunkBytes = 512 << 10;
@@ -47,6 +48,7 @@ internal sealed partial class Segment
     {
         var rows = new MemoryStream(ChunkBytes + (16 << 10));
         Span<byte> lengths = stackalloc byte[6];
+        var cut = new ChangeRun();
         if (after.Length == 0)
         {
             scan.SeekToFirst();
@@ -67,6 +69,17 @@ internal sealed partial class Segment
             }
 
             var value = scan.GetValueSpan();
+            if (key[0] == StoreKeys.Page && RowValue.Peek(StoreKeys.PageLsn(key), value) is { Kind: not RowKind.Image } run && run.Last > at)
+            {
+                ulong first = StoreKeys.PageLsn(key);
+                if (first > at)
+                {
+                    continue;
+                }
+
+                value = cut.Cut(PageKey.Read(key[1..]), first, value, at);
+            }
+
             BinaryPrimitives.WriteUInt16LittleEndian(lengths, (ushort)key.Length);
             BinaryPrimitives.WriteInt32LittleEndian(lengths[2..], value.Length);
             rows.Write(lengths);
@@ -109,7 +122,7 @@ internal sealed partial class Segment
         File.WriteAllText(Path.Combine(_folder, RebuildMark), source.Name);
         try
         {
-            var (at, bytes) = await CopyRowsAsync(source, folder, cancellation).ConfigureAwait(false);
+            var (at, ahead, bytes) = await CopyRowsAsync(source, folder, cancellation).ConfigureAwait(false);
             lock (_applyGate)
             {
                 lock (_gate)
@@ -122,7 +135,7 @@ internal sealed partial class Segment
                     {
                         BaseEnd = _core.Chain.Base,
                         BaseStart = _core.Chain.BaseStart,
-                        Horizon = Math.Max(_file.Horizon, at),
+                        Horizon = Math.Max(_file.Horizon, Math.Max(at, ahead)),
                     });
                     _storeDamaged = false;
                     _repairing = null;
@@ -146,7 +159,7 @@ internal sealed partial class Segment
         }
     }
 
-    private async Task<(ulong At, long Bytes)> CopyRowsAsync(Peer source, string folder, CancellationToken cancellation)
+    private async Task<(ulong At, ulong Ahead, long Bytes)> CopyRowsAsync(Peer source, string folder, CancellationToken cancellation)
     {
         using var store = PageStore.Open(folder, _cache, WriteBufferBytes);
         byte[] token = store.Get(StoreKeys.Rebuild) ?? [];
@@ -155,8 +168,9 @@ internal sealed partial class Segment
             token = [];
         }
 
-        ulong at = 0;
+        ulong at = 0, ahead = store.Get(StoreKeys.ImagesAhead) is { Length: 8 } known ? BinaryPrimitives.ReadUInt64LittleEndian(known) : 0;
         long bytes = 0;
+        byte[] number = new byte[8];
         using var batch = new WriteBatch();
         using var call = source.Client.FetchPages(
             new FetchPagesRequest { Segment = _peers.Id(Group), Epoch = Epoch, After = ByteString.CopyFrom(token) }, cancellationToken: cancellation);
@@ -169,7 +183,9 @@ internal sealed partial class Segment
             }
 
             at = chunk.At;
-            AddRows(batch, chunk.Entries.Span);
+            ahead = Math.Max(ahead, AddRows(batch, chunk.Entries.Span));
+            BinaryPrimitives.WriteUInt64LittleEndian(number, ahead);
+            batch.Put(StoreKeys.ImagesAhead, number);
             batch.Put(StoreKeys.Rebuild, chunk.Token.ToByteArray());
             store.Write(batch);
             batch.Clear();
@@ -187,17 +203,18 @@ internal sealed partial class Segment
             throw new StoreCorruptException($"{source.Name} ended the copy of its page store early");
         }
 
-        Span<byte> applied = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(applied, at);
-        batch.Put(StoreKeys.Applied, applied);
+        BinaryPrimitives.WriteUInt64LittleEndian(number, at);
+        batch.Put(StoreKeys.Applied, number);
         batch.Delete(StoreKeys.Rebuild);
         store.Write(batch);
         store.Flush();
-        return (at, bytes);
+        return (at, ahead, bytes);
     }
 
-    private static void AddRows(WriteBatch batch, ReadOnlySpan<byte> rows)
+    /// <returns>The newest image's LSN, 0 for none.</returns>
+    private static ulong AddRows(WriteBatch batch, ReadOnlySpan<byte> rows)
     {
+        ulong image = 0;
         while (rows.Length > 0)
         {
             if (rows.Length < 6)
@@ -212,8 +229,16 @@ internal sealed partial class Segment
                 throw new StoreCorruptException("a chunk of store rows ends in the middle of one");
             }
 
-            batch.Put(rows.Slice(6, key), rows.Slice(6 + key, value));
+            var name = rows.Slice(6, key);
+            batch.Put(name, rows.Slice(6 + key, value));
+            if (key == StoreKeys.PageLength && name[0] == StoreKeys.Page && value > 0 && (RowKind)rows[6 + key] == RowKind.Image)
+            {
+                image = Math.Max(image, StoreKeys.PageLsn(name));
+            }
+
             rows = rows[(6 + key + value)..];
         }
+
+        return image;
     }
 }

@@ -3,6 +3,7 @@ using Redoubt.Protocol.V1;
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.LogFiles;
 using Redoubt.Storage.Pages;
+using Redoubt.Storage.Peers;
 using Redoubt.Wal;
 
 namespace Redoubt.Storage.Segments;
@@ -57,50 +58,79 @@ internal sealed partial class Segment
         }
     }
 
-    /// <summary>A page that cannot be made from what is stored here, from a peer that can; stored again as an image.</summary>
+    /// <summary>A page that cannot be made from what is stored here, from a peer that can; stored again as an image, if it is one row that is bad.</summary>
     /// <returns>False when the peer has no version of it: a zero page.</returns>
     private async Task<bool> RepairPageAsync(
-        PageKey key, GetPagesRequest request, ulong version, string error, Memory<byte> page, CancellationToken cancellation)
+        PageKey key, GetPagesRequest request, bool badRow, string error, Memory<byte> page, CancellationToken cancellation)
     {
         _metrics.Corrupt();
         _logger.CorruptionFound(Group, "page store", error);
-        var bytes = new byte[PageKey.EncodedLength];
-        key.Write(bytes);
-        var ask = new GetPagesRequest(request) { Keys = Google.Protobuf.ByteString.CopyFrom(bytes) };
         foreach (var peer in _peers.All)
         {
-            try
+            if (await AskPageAsync(peer, key, request, page, cancellation).ConfigureAwait(false) is not { } found)
             {
-                var reply = await peer.Client.GetPagesAsync(ask, deadline: DateTime.UtcNow.AddSeconds(5), cancellationToken: cancellation)
-                    .ConfigureAwait(false);
-                if (reply.Pages.Length != PageRedo.PageSize)
-                {
-                    continue;
-                }
-
-                reply.Pages.Span.CopyTo(page.Span);
-                if (version != 0)
-                {
-                    StoreImage(key, version, page.Span);
-                    _metrics.Repaired();
-                    _logger.CorruptionRepaired(Group, $"{key} at {new Lsn(version)} from {peer.Name}");
-                }
-                else
-                {
-                    // A whole block of the store is unreadable: nothing can be put beside it.
-                    _storeDamaged = true;
-                    WakeGossip();
-                }
-
-                return reply.Found.Length == 1 && reply.Found[0] == 1;
+                continue;
             }
-            catch (RpcException e)
+
+            if (badRow)
             {
-                _logger.PeerFailed(Group, peer.Name, e.Status.Detail);
+                await RestorePageAsync(peer, key, request, cancellation).ConfigureAwait(false);
             }
+            else
+            {
+                // A whole block of the store is unreadable: nothing can be put beside it.
+                _storeDamaged = true;
+                WakeGossip();
+            }
+
+            return found;
         }
 
         throw new StoreCorruptException(error + "; no peer could serve it");
+    }
+
+    /// <summary>Stores a peer's image of a page at the applied LSN, where no run of changes can be in its middle.</summary>
+    private async Task RestorePageAsync(Peer peer, PageKey key, GetPagesRequest request, CancellationToken cancellation)
+    {
+        ulong at;
+        lock (_gate)
+        {
+            at = _apply.Applied;
+        }
+
+        var page = new byte[PageRedo.PageSize];
+        var ask = new GetPagesRequest(request) { ReadPoint = at, CompleteAt = at };
+        if (await AskPageAsync(peer, key, ask, page, cancellation).ConfigureAwait(false) == true)
+        {
+            StoreImage(key, at, page);
+            _metrics.Repaired();
+            _logger.CorruptionRepaired(Group, $"{key} at {new Lsn(at)} from {peer.Name}");
+        }
+    }
+
+    /// <returns>Whether there is a version of the page; null when the peer does not say.</returns>
+    private async Task<bool?> AskPageAsync(Peer peer, PageKey key, GetPagesRequest request, Memory<byte> page, CancellationToken cancellation)
+    {
+        var bytes = new byte[PageKey.EncodedLength];
+        key.Write(bytes);
+        var ask = new GetPagesRequest(request) { Keys = Google.Protobuf.ByteString.CopyFrom(bytes) };
+        try
+        {
+            var reply = await peer.Client.GetPagesAsync(ask, deadline: DateTime.UtcNow.AddSeconds(5), cancellationToken: cancellation)
+                .ConfigureAwait(false);
+            if (reply.Pages.Length != PageRedo.PageSize || reply.Found.Length != 1)
+            {
+                return null;
+            }
+
+            reply.Pages.Span.CopyTo(page.Span);
+            return reply.Found[0] == 1;
+        }
+        catch (RpcException e)
+        {
+            _logger.PeerFailed(Group, peer.Name, e.Status.Detail);
+            return null;
+        }
     }
 
     private void StoreImage(in PageKey key, ulong version, ReadOnlySpan<byte> page)

@@ -102,17 +102,24 @@ internal sealed partial class Segment
         }
     }
 
-    /// <summary>Spoils one stored row, as a bad disk would.</summary>
+    /// <summary>Spoils the stored row that has the newest change of a page at an LSN, as a bad disk would.</summary>
     internal void SpoilRow(PageKey key, ulong lsn)
     {
-        Span<byte> rowKey = stackalloc byte[StoreKeys.PageLength];
-        StoreKeys.WritePage(rowKey, key, lsn, 0);
+        Span<byte> seek = stackalloc byte[StoreKeys.PageLength];
+        StoreKeys.WritePage(seek, key, lsn, StoreKeys.AfterAll);
         var store = AcquireStore();
         try
         {
-            byte[] value = store.Get(rowKey.ToArray()) ?? throw new ArgumentException($"no row of {key} at {new Lsn(lsn)}");
+            using var iterator = store.NewIterator();
+            iterator.SeekForPrev((ReadOnlySpan<byte>)seek);
+            if (!iterator.Valid() || !iterator.GetKeySpan().StartsWith(seek[..StoreKeys.PagePrefix]))
+            {
+                throw new ArgumentException($"no row of {key} at {new Lsn(lsn)}");
+            }
+
+            byte[] value = iterator.GetValueSpan().ToArray();
             value[^1] ^= 1;
-            store.Put(rowKey, value);
+            store.Put(iterator.GetKeySpan(), value);
         }
         finally
         {

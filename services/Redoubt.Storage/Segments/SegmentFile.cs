@@ -14,7 +14,7 @@ namespace Redoubt.Storage.Segments;
 internal sealed record SegmentFile
 {
     public const string FileName = "segment";
-    public const int Format = 1;
+    public const int Format = 2;
 
     public required string Volume { get; init; }
 
@@ -85,7 +85,7 @@ internal sealed record SegmentFile
         };
     }
 
-    /// <exception cref="LogFormatException">The file is damaged or of a newer format.</exception>
+    /// <exception cref="LogFormatException">The file is damaged or of another format.</exception>
     public static SegmentFile? Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
@@ -102,9 +102,9 @@ internal sealed record SegmentFile
             throw new LogFormatException($"{path} is not a segment file; delete the whole folder to rebuild this copy from its peers.");
         }
 
-        if (format > Format)
+        if (format != Format)
         {
-            throw new LogFormatException($"{path} has format {format}; this program reads up to {Format}: use a newer one.");
+            throw new LogFormatException($"{path} has format {format}; this program reads {Format}: use {(format > Format ? "a newer" : "the older")} one.");
         }
 
         if (header[2] != Crc32C.Compute(bytes.AsSpan(newline + 1)).ToString("x8", CultureInfo.InvariantCulture))
