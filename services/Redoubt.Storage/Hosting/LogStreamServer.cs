@@ -20,7 +20,7 @@ internal sealed class LogStreamServer(StorageOptions options, DrillState drills,
     private const int HelloTimeoutMs = 10_000;
 
     /// <summary>A new compute waits until all log is applied: so much of it (bytes) may wait, then the writer is slowed down.</summary>
-    private const ulong MaxApplyLag = 16 << 20;
+    private const ulong MaxApplyLag = 4 << 20;
     private const int MaxPauseMs = 50;
     private readonly byte[] _secret = Encoding.UTF8.GetBytes(options.Secret);
     private readonly ConcurrentDictionary<Socket, Thread> _threads = [];
