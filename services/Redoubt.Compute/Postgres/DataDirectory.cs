@@ -24,6 +24,7 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
     private const UnixFileMode PrivateFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const int FilesAtOnce = 8;
+    private static readonly EnumerationOptions NotThroughLinks = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
     private const uint ReplicationStateMagic = 0x1257DADE; // origin.c
 
     private readonly HashSet<string> _folders = [];
@@ -33,19 +34,14 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
     /// <summary>Where PostgreSQL puts the tablespaces that it cannot put where they belong.</summary>
     private string StrayTablespaces => root + ".tablespaces";
 
-    /// <summary>Moves the old directory away, to be deleted at leisure, and makes a new empty one with PostgreSQL's folders.</summary>
+    /// <summary>Where discarded folders are until they are deleted.</summary>
+    private string Attic => root + ".old";
+
+    /// <summary>Moves the old directory away and makes a new empty one with PostgreSQL's folders.</summary>
     public void Recreate()
     {
-        string attic = root + ".old";
-        Directory.CreateDirectory(attic);
-        foreach (string old in (string[])[root, StrayTablespaces])
-        {
-            if (Directory.Exists(old))
-            {
-                Directory.Move(old, Path.Combine(attic, Guid.NewGuid().ToString("N")));
-            }
-        }
-
+        Discard(root);
+        Discard(StrayTablespaces);
         _folders.Clear();
         MakeFolder(root);
         foreach (string folder in Folders)
@@ -54,17 +50,46 @@ public sealed class DataDirectory(string root, PgVersion version, OsAccount owne
         }
     }
 
-    /// <summary>Deletes what <see cref="Recreate"/> moved away.</summary>
-    public void DeleteOld()
+    /// <summary>Moves a folder beside the data directory away, if it is there, until <see cref="DeleteDiscarded"/>.</summary>
+    public void Discard(string folder)
     {
+        if (Directory.Exists(folder))
+        {
+            Directory.CreateDirectory(Attic);
+            Directory.Move(folder, Path.Combine(Attic, string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow.Ticks:x16}-{Guid.NewGuid():N}")));
+        }
+    }
+
+    /// <summary>Frees the space of discarded files at once, and deletes those discarded so long ago.</summary>
+    /// <remarks>The files stay for a while, empty: ext4 without a journal looks past inodes deleted in the last minutes, one by one, whenever a file is
+    /// made, and the next data directory is a thousand files.</remarks>
+    public void DeleteDiscarded(TimeSpan age)
+    {
+        if (!Directory.Exists(Attic))
+        {
+            return;
+        }
+
         try
         {
-            if (Directory.Exists(root + ".old"))
+            long before = (DateTime.UtcNow - age).Ticks;
+            foreach (string folder in Directory.EnumerateDirectories(Attic))
             {
-                Directory.Delete(root + ".old", recursive: true);
+                if (!long.TryParse(Path.GetFileName(folder).Split('-')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out long discarded)
+                    || discarded <= before)
+                {
+                    Directory.Delete(folder, recursive: true);
+                    continue;
+                }
+
+                foreach (string file in Directory.EnumerateFiles(folder, "*", NotThroughLinks))
+                {
+                    using var handle = File.OpenHandle(file, FileMode.Open, FileAccess.Write);
+                    RandomAccess.SetLength(handle, 0);
+                }
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Tried again after the next start.
         }

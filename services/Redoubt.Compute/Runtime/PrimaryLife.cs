@@ -26,6 +26,7 @@ internal sealed class PrimaryLife(
     ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan ConnectPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan KeepDiscarded = TimeSpan.FromMinutes(10);
 
     private readonly ServerFiles _files = new(options, account, logger);
     private readonly DataDirectory _directory = new(options.PgData, options.PgVersion, account);
@@ -147,7 +148,7 @@ internal sealed class PrimaryLife(
         clock.End("initdb");
         status.Set("importing", "shipping the fresh cluster to storage");
         await new Importer(_writer!, options.PgVersion, _router).ImportAsync(data, stop).ConfigureAwait(false);
-        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+        _directory.Discard(Path.GetDirectoryName(data)!);
         clock.End("import");
     }
 
@@ -192,8 +193,18 @@ internal sealed class PrimaryLife(
         Ship(router, checkpoint);
         _pages = new PageServer(_files.PageSocket, account, fetcher, metrics.Pages, logger);
         logger.Bootstrapped(data.Forks.Count, checkpoint.Start, clock.End("bootstrap"));
-        _ = Task.Run(_directory.DeleteOld, CancellationToken.None);
+        _ = DeleteDiscardedAsync(stop);
         return (router, checkpoint);
+    }
+
+    private async Task DeleteDiscardedAsync(CancellationToken stop)
+    {
+        await Task.Run(() => _directory.DeleteDiscarded(KeepDiscarded), CancellationToken.None).ConfigureAwait(false);
+        await Task.Delay(KeepDiscarded, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!stop.IsCancellationRequested)
+        {
+            await Task.Run(() => _directory.DeleteDiscarded(KeepDiscarded), CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     private void Ship(RecordRouter router, in ShutdownCheckpoint checkpoint)
