@@ -140,11 +140,12 @@ public ref struct RecordParts
     private static void ReadBlock(
         Lsn start, ref Cursor cursor, byte id, ref BlockReference block, ref RelFileLocator rel, ref bool hasRel)
     {
-        byte forkFlags = cursor.Byte();
+        var head = cursor.Take(3);
+        byte forkFlags = head[0];
         block.Id = id;
         block.Fork = (Fork)(forkFlags & 0x0F);
         block.BlockFlags = (byte)(forkFlags & 0xF0);
-        block.DataLength = cursor.UInt16();
+        block.DataLength = BinaryPrimitives.ReadUInt16LittleEndian(head[1..]);
         block.ImageInfo = 0;
         block.ImageLength = 0;
         block.HoleOffset = 0;
@@ -166,10 +167,18 @@ public ref struct RecordParts
 
         if ((forkFlags & SameRel) == 0)
         {
-            rel = new RelFileLocator(cursor.UInt32(), cursor.UInt32(), cursor.UInt32());
+            var place = cursor.Take(16);
+            rel = new RelFileLocator(
+                BinaryPrimitives.ReadUInt32LittleEndian(place),
+                BinaryPrimitives.ReadUInt32LittleEndian(place[4..]),
+                BinaryPrimitives.ReadUInt32LittleEndian(place[8..]));
             hasRel = true;
+            block.Rel = rel;
+            block.Block = BinaryPrimitives.ReadUInt32LittleEndian(place[12..]);
+            return;
         }
-        else if (!hasRel)
+
+        if (!hasRel)
         {
             throw new WalFormatException(start, $"Block reference {id} means the relation of the one before, but there is none.");
         }
@@ -223,7 +232,7 @@ public ref struct RecordParts
 
         public uint UInt32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
 
-        private ReadOnlySpan<byte> Take(int count)
+        public ReadOnlySpan<byte> Take(int count)
         {
             if (Remaining < count)
             {
