@@ -31,7 +31,8 @@ internal static class ClusterDefinition
             ["REDOUBT_SECRET_FILE"] = paths.Secret,
             ["DOTNET_TieredPGO"] = "0",
 
-            // Hexadecimal: methods in use are compiled again, better, once nothing new was compiled for 2 s, and not in the middle of the start.
+            // Hexadecimal: methods called a thousand times are compiled again, better, once nothing new was compiled for 2 s, and not in the middle of the
+            // start. Thirty times, the framework's own measure, is for one process, not for seven on a small machine.
             ["DOTNET_TC_CallCountingDelayMs"] = "7D0",
             ["DOTNET_TC_CallCountThreshold"] = "400",
 
