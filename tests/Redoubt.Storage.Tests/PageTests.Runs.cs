@@ -109,6 +109,32 @@ public sealed partial class PageTests
     }
 
     [Fact]
+    public async Task Collecting_keeps_up_with_what_is_written()
+    {
+        const int Records = 20_000;
+        await using var volume = await TestVolume.StartAsync(1);
+        await using var writer = await OpenAsync(volume, [0]);
+        for (int i = 0; i < Records; i++)
+        {
+            // The first tuple of a page starts a row of its own.
+            byte[] record = TestRecords.HeapInsert(Key((uint)i % 10), 1, 40);
+            await writer.SendAsync(0, writer.Frame(record, (ulong)((record.Length + 7) & ~7)));
+        }
+
+        await DurableAsync(writer, [0]);
+        Assert.NotNull(await ReadAsync(volume, 0, writer, writer.End, Key(0)));
+        var segment = volume.Server(0).Host.Segments[0];
+        Assert.Equal(0, segment.Metrics.RowsCollected);
+        await writer.HeartbeatAsync(0, writer.End);
+        await TestVolume.Until(
+            async () => await Record.ExceptionAsync(() => ReadAsync(volume, 0, writer, writer.End - 8, Key(0))) is RpcException { StatusCode: StatusCode.OutOfRange },
+            "the horizon moves");
+        segment.Upkeep();
+        Assert.InRange(segment.Metrics.RowsCollected, Records - 100, Records);
+        Assert.NotNull(await ReadAsync(volume, 0, writer, writer.End, Key(0)));
+    }
+
+    [Fact]
     public async Task A_damaged_row_of_many_changes_is_repaired_for_reads_in_its_middle_and_after_it()
     {
         await using var volume = await TestVolume.StartAsync(3);

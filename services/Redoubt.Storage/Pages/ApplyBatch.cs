@@ -18,7 +18,7 @@ internal sealed partial class ApplyBatch : IDisposable
 {
     private const int MaxBatchBytes = 4 << 20;
     private const int MaxRunBytes = 64 << 10;
-    private const int MaxSpareRuns = 4096;
+    private const int MaxSpareRuns = 1024;
     private const int MaxSpareRunBytes = 4 << 10;
     private const int MaxSizes = 100_000;
     private readonly PageStore _store;
@@ -63,6 +63,9 @@ internal sealed partial class ApplyBatch : IDisposable
 
     /// <summary>End of the last entry applied and written.</summary>
     public ulong Applied { get; private set; }
+
+    /// <summary>Rows written so far.</summary>
+    public long Rows { get; private set; }
 
     /// <summary>Applies one entry; its rows wait for <see cref="Commit"/>, which is called here when there are many.</summary>
     /// <exception cref="WalFormatException">The record contradicts itself or has no redo.</exception>
@@ -135,6 +138,7 @@ internal sealed partial class ApplyBatch : IDisposable
 
     private void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
+        Rows++;
         _batch.Put(key, value);
         _batchBytes += key.Length + value.Length + 16;
     }

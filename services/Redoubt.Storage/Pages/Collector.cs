@@ -15,6 +15,9 @@ internal sealed class Collector
     private uint _heapBlocks;
     private List<(byte[] Key, RelFileLocator Rel, byte Fork, uint Blocks, ulong Lsn)> _cuts = [];
 
+    /// <summary>True between two walks.</summary>
+    public bool IsAtEnd => _cursor.Length == 0;
+
     /// <summary>Looks at so many rows; removes what may go below <paramref name="horizon"/>.</summary>
     /// <returns>Rows removed.</returns>
     /// <exception cref="StoreCorruptException">A row is damaged; the slice ends there, nothing of that page was removed.</exception>

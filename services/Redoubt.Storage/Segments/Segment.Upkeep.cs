@@ -10,7 +10,12 @@ internal sealed partial class Segment
 {
     private const ulong FlushEveryBytes = 64 << 20;
     private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
+    private const int CollectSliceRows = 2000;
+    private const long MaxCollectRows = 100_000;
+    private readonly Lock _upkeepGate = new();
     private readonly Collector _collector = new();
+    private long _collectRows;
+    private long _rowsSeen;
     private DateTime _lastFlush = DateTime.UtcNow;
 
     /// <summary>Makes images of some pages with long chains. False: there are none.</summary>
@@ -48,10 +53,19 @@ internal sealed partial class Segment
         return any;
     }
 
-    /// <summary>Once a second: gauges, flush, log removal, a slice of collecting.</summary>
+    /// <summary>Once a second: gauges, flush, log removal, some collecting.</summary>
     public void Upkeep()
     {
+        lock (_upkeepGate)
+        {
+            UpkeepOnce();
+        }
+    }
+
+    private void UpkeepOnce()
+    {
         ulong horizon, applied;
+        long rows;
         lock (_gate)
         {
             if (_disposed)
@@ -61,6 +75,7 @@ internal sealed partial class Segment
 
             applied = _apply.Applied;
             horizon = Math.Min(_file.Horizon, applied);
+            rows = _apply.Rows;
             _metrics.Positions(_core.Epochs.Epoch, _core.Chain.Scl, applied, _core.Vdl, Log.Bytes);
         }
 
@@ -79,13 +94,26 @@ internal sealed partial class Segment
             TrimLog(store.FlushedApplied);
             if (horizon > 0)
             {
-                _metrics.Collected(_collector.Slice(store, _options.PgVersion, horizon, 2000));
+                Collect(store, horizon, rows);
             }
         }
         finally
         {
             store.Release();
         }
+    }
+
+    /// <summary>Looks at twice as many rows as were written since the last time: a store that looks at fewer than are written grows for ever.</summary>
+    private void Collect(PageStore store, ulong horizon, long rowsWritten)
+    {
+        _collectRows = Math.Min(MaxCollectRows, _collectRows + Math.Max(CollectSliceRows, 2 * (rowsWritten - _rowsSeen)));
+        _rowsSeen = rowsWritten;
+        do
+        {
+            _metrics.Collected(_collector.Slice(store, _options.PgVersion, horizon, CollectSliceRows));
+            _collectRows -= CollectSliceRows;
+        }
+        while (_collectRows > 0 && !_collector.IsAtEnd);
     }
 
     /// <summary>Makes the page store durable at once.</summary>
