@@ -57,6 +57,34 @@ public sealed class RepairTests
     }
 
     [Fact]
+    public async Task A_start_reads_the_indexes_of_finished_files_and_the_scrub_reads_the_files_soon_after()
+    {
+        await using var volume = await TestVolume.StartAsync(3, change: o => o with { LogFileBytes = 1 << 16, ScrubBytesPerSecond = 1 << 10 });
+        ulong end = await WriteAsync(volume, 800);
+        await volume.StopAsync(0);
+        string log = Path.Combine(volume.DataDir(0), "group-0", "log");
+        string[] indexes = [.. Directory.GetFiles(log, "*.frames").Order(StringComparer.Ordinal)];
+        Assert.InRange(indexes.Length, 3, 20);
+        string first = Path.ChangeExtension(indexes[0], ".log");
+        Scribble(first, LogFile.HeaderLength + 300, 1);
+        Scribble(indexes[1], 200, 1);
+        File.WriteAllText(Path.Combine(log, "ffffffff.frames"), "of no file");
+        await volume.StartAsync(0);
+        var metrics = volume.Server(0).Host.Segments[0].Metrics;
+        Assert.Equal((0, end), (metrics.CorruptionFound, (await volume.StateAsync(0)).Scl));
+        await TestVolume.Until(() => Task.FromResult(metrics.CorruptionRepaired == 1), "the scrub repairs");
+        Assert.Equal(end, (await volume.StateAsync(0)).Scl);
+        Assert.Equal(await LogOf(volume, 1), await LogOf(volume, 0));
+        await volume.StopAsync(0);
+        string[] after = [.. Directory.GetFiles(log, "*.frames").Order(StringComparer.Ordinal)];
+        Assert.Equal(indexes[1..], after[..(indexes.Length - 1)]);
+
+        await volume.StartAsync(0);
+        Assert.Equal((0, end), (volume.Server(0).Host.Segments[0].Metrics.CorruptionFound, (await volume.StateAsync(0)).Scl));
+        Assert.Equal(await LogOf(volume, 1), await LogOf(volume, 0));
+    }
+
+    [Fact]
     public async Task A_gap_is_filled_by_gossip()
     {
         await using var volume = await TestVolume.StartAsync(3);

@@ -107,6 +107,23 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
         return ChainOffer.Extended;
     }
 
+    /// <summary>Takes a frame whose entries are not at hand, if they are not needed: it continues the chain, or waits, as a whole, or counts no more.</summary>
+    /// <param name="epoch">The frame's epoch.</param>
+    /// <param name="from">PrevEnd of its first entry.</param>
+    /// <param name="last">Its last entry.</param>
+    /// <param name="at">Where it lies.</param>
+    /// <returns>False when nothing was done: <see cref="Offer"/> it with its entries.</returns>
+    public bool TryOfferWhole(ulong epoch, ulong from, EntryMark last, LogAddress at)
+    {
+        if (last.End > History.Limit(epoch) || (from < Scl && last.End > Scl))
+        {
+            return false;
+        }
+
+        Offer(epoch, from, [last], at);
+        return true;
+    }
+
     /// <summary>Takes over a history: cuts the chain, and what waits, where it says that entries never happened.</summary>
     public void Rewrite(TruncationHistory history)
     {

@@ -36,9 +36,22 @@ internal sealed class LogFile : IDisposable
     public int SyncedTo { get; set; } = HeaderLength;
 
     /// <summary>Highest end of any entry in it.</summary>
-    public ulong MaxEnd { get; set; }
+    public ulong MaxEnd { get; private set; }
+
+    /// <summary>Its good frames, in order, until it is finished and they are in its index.</summary>
+    public List<IndexedFrame> Frames { get; } = [];
+
+    /// <summary>A write to it failed, or a frame in it is bad: what <see cref="Frames"/> says is not to be trusted.</summary>
+    public bool IsSuspect { get; set; }
 
     public static string NameOf(ulong sequence) => $"{sequence:x16}{Extension}";
+
+    /// <summary>A frame is in the file.</summary>
+    public void Add(in IndexedFrame frame)
+    {
+        Frames.Add(frame);
+        MaxEnd = Math.Max(MaxEnd, frame.End);
+    }
 
     /// <summary>Makes a file of zeros with its header, durable, name included.</summary>
     public static LogFile Create(string folder, ulong sequence, int size)
@@ -79,6 +92,7 @@ internal sealed class LogFile : IDisposable
         WriteHeader(header, sequence, Size);
         RandomAccess.Write(Handle, header, 0);
         NativeIo.DataSync(Handle);
+        LogIndex.Remove(Path);
         string path = System.IO.Path.Combine(folder, NameOf(sequence));
         File.Move(Path, path, overwrite: true);
         NativeIo.SyncDirectory(folder);
@@ -86,6 +100,8 @@ internal sealed class LogFile : IDisposable
         Sequence = sequence;
         End = SyncedTo = HeaderLength;
         MaxEnd = 0;
+        Frames.Clear();
+        IsSuspect = false;
     }
 
     /// <summary>Opens a file that is there.</summary>

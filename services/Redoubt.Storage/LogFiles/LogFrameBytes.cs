@@ -5,6 +5,7 @@ namespace Redoubt.Storage.LogFiles;
 /// <summary>A frame found in a log file.</summary>
 /// <param name="Epoch">Its writer's epoch.</param>
 /// <param name="From">PrevEnd of its first entry.</param>
-/// <param name="Marks">Its entries.</param>
+/// <param name="Marks">Its entries; null when they have not been read.</param>
+/// <param name="Last">The last one.</param>
 /// <param name="At">Where it lies.</param>
-internal readonly record struct LogFrameBytes(ulong Epoch, ulong From, EntryMark[] Marks, LogAddress At);
+internal readonly record struct LogFrameBytes(ulong Epoch, ulong From, EntryMark[]? Marks, EntryMark Last, LogAddress At);

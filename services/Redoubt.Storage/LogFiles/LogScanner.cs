@@ -73,7 +73,7 @@ internal static class LogScanner
                 return proven;
             });
             onFrame(frame);
-            file.MaxEnd = Math.Max(file.MaxEnd, frame.Marks[^1].End);
+            file.Add(new IndexedFrame(frame.Epoch, frame.From, frame.Last.Start, frame.Last.End, frame.At.Offset, frame.At.Length));
             at += LogEnvelope.Footprint(envelope.FrameLength);
             file.End = at;
         }
@@ -122,7 +122,8 @@ internal static class LogScanner
                 return false;
             }
 
-            frame = new LogFrameBytes(parsed.Epoch, parsed.PrevEnd.Value, PendingAppend.MarksOf(parsed),
+            var marks = PendingAppend.MarksOf(parsed);
+            frame = new LogFrameBytes(parsed.Epoch, parsed.PrevEnd.Value, marks, marks[^1],
                 new LogAddress(file.Sequence, at + LogEnvelope.Length, raw.Length));
             return true;
         }

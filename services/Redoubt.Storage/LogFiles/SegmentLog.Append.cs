@@ -88,7 +88,7 @@ internal sealed partial class SegmentLog
             }
 
             var file = _current!;
-            int begin = file.End, length = 0;
+            int begin = file.End, length = 0, first = next;
             while (next < batch.Count)
             {
                 var frame = batch[next];
@@ -108,7 +108,6 @@ internal sealed partial class SegmentLog
                 frame.Bytes.Span.CopyTo(place[LogEnvelope.Length..]);
                 place[(LogEnvelope.Length + frame.Bytes.Length)..].Clear();
                 frame.At = new Chain.LogAddress(file.Sequence, begin + length + LogEnvelope.Length, frame.Bytes.Length);
-                file.MaxEnd = Math.Max(file.MaxEnd, frame.Marks[^1].End);
                 length += footprint;
                 next++;
             }
@@ -124,6 +123,11 @@ internal sealed partial class SegmentLog
 
             _metrics.Synced(Stopwatch.GetElapsedTime(began), length);
             file.End = file.SyncedTo = begin + length;
+            for (; first < next; first++)
+            {
+                var frame = batch[first];
+                file.Add(new IndexedFrame(frame.Epoch, frame.From, frame.Marks[^1].Start, frame.Marks[^1].End, frame.At.Offset, frame.At.Length));
+            }
         }
 
         if (_staging.Length > 4 << 20)
@@ -137,6 +141,7 @@ internal sealed partial class SegmentLog
         if (_current is { } file && file.End < file.Size && !PretendFull)
         {
             file.End = file.Size;
+            file.IsSuspect = true;
         }
     }
 }

@@ -50,13 +50,23 @@ internal sealed partial class SegmentLog : IDisposable
     }
 
     /// <summary>Opens the files, gives every good frame to <paramref name="onFrame"/> and makes sure that all of them are durable.</summary>
+    /// <param name="useIndexes">Do not read finished files that have an index: damage in them is found when their frames are read, or by the scrub.</param>
+    /// <param name="onFrame">Gets every frame, oldest file first.</param>
     /// <returns>Damage found; peers have the missing entries.</returns>
     /// <exception cref="LogFormatException">A file is of a newer format.</exception>
-    public List<LogDamage> Open(Action<LogFrameBytes> onFrame)
+    public List<LogDamage> Open(bool useIndexes, Action<LogFrameBytes> onFrame)
     {
         foreach (string leftover in Directory.EnumerateFiles(_folder, "*.new"))
         {
             File.Delete(leftover);
+        }
+
+        foreach (string index in Directory.EnumerateFiles(_folder, "*" + LogIndex.Extension))
+        {
+            if (!File.Exists(Path.ChangeExtension(index, LogFile.Extension)))
+            {
+                File.Delete(index);
+            }
         }
 
         var damage = new List<LogDamage>();
@@ -80,9 +90,22 @@ internal sealed partial class SegmentLog : IDisposable
         for (int i = 0; i < files.Count; i++)
         {
             var file = files[i];
-            if (i <= lastUsed)
+            if (useIndexes && i < lastUsed && LogIndex.TryRead(file))
             {
-                damage.AddRange(LogScanner.Scan(file, i == lastUsed, buffer, onFrame));
+                _files.Add(file.Sequence, file);
+                foreach (var frame in file.Frames)
+                {
+                    onFrame(new LogFrameBytes(frame.Epoch, frame.From, null, new EntryMark(frame.LastStart, frame.End),
+                        new LogAddress(file.Sequence, frame.Offset, frame.Length)));
+                }
+
+                file.Frames.Clear();
+            }
+            else if (i <= lastUsed)
+            {
+                LogIndex.Remove(file.Path);
+                var found = LogScanner.Scan(file, i == lastUsed, buffer, onFrame);
+                damage.AddRange(found);
                 if (i == lastUsed)
                 {
                     // Frames found may still be in the page cache of a process that died before its fsync.
@@ -92,6 +115,11 @@ internal sealed partial class SegmentLog : IDisposable
                 file.SyncedTo = file.End;
                 _files.Add(file.Sequence, file);
                 _current = file;
+                file.IsSuspect = found.Count > 0;
+                if (i < lastUsed)
+                {
+                    Finish(file);
+                }
             }
             else
             {
@@ -177,6 +205,19 @@ internal sealed partial class SegmentLog : IDisposable
         }
     }
 
+    /// <summary>A frame of a file turned out damaged: the next start reads the whole file.</summary>
+    public void Distrust(ulong sequence)
+    {
+        lock (_filesLock)
+        {
+            if (_files.TryGetValue(sequence, out var file))
+            {
+                file.IsSuspect = true;
+                LogIndex.Remove(file.Path);
+            }
+        }
+    }
+
     /// <summary>Path of a file, for messages.</summary>
     public string PathOf(ulong sequence) => Path.Combine(_folder, LogFile.NameOf(sequence));
 
@@ -186,6 +227,12 @@ internal sealed partial class SegmentLog : IDisposable
         lock (_filesLock)
         {
             var file = _files.Values.FirstOrDefault(f => f.Path == damage.Path);
+            if (file is not null)
+            {
+                file.IsSuspect = true;
+                LogIndex.Remove(file.Path);
+            }
+
             if (file is null || damage.Offset < LogFile.HeaderLength || damage.Length < LogEnvelope.Length + 8)
             {
                 return;
@@ -206,8 +253,21 @@ internal sealed partial class SegmentLog : IDisposable
             return;
         }
 
+        LogIndex.Remove(file.Path);
         File.Delete(file.Path);
         file.Dispose();
+    }
+
+    /// <summary>A file is not written any more: what is known of it goes from memory into its index.</summary>
+    private static void Finish(LogFile file)
+    {
+        if (!file.IsSuspect)
+        {
+            LogIndex.Write(file);
+        }
+
+        file.Frames.Clear();
+        file.Frames.TrimExcess();
     }
 
     private static bool IsDamagedHeader(string path)
@@ -302,6 +362,11 @@ internal sealed partial class SegmentLog : IDisposable
         var file = NextFile(footprint);
         lock (_filesLock)
         {
+            if (_current is { } finished)
+            {
+                Finish(finished);
+            }
+
             _files[file.Sequence] = file;
             _current = file;
         }

@@ -23,10 +23,16 @@ internal sealed partial class Segment
                 return;
             }
 
-            ReportDamage(new LogDamage(Log.PathOf(run.At.File), run.At.Offset - LogEnvelope.Length, LogEnvelope.Footprint(run.At.Length)));
+            ReportDamage(run.At);
         }
 
         WakeGossip();
+    }
+
+    private void ReportDamage(LogAddress frame)
+    {
+        Log.Distrust(frame.File);
+        ReportDamage(new LogDamage(Log.PathOf(frame.File), frame.Offset - LogEnvelope.Length, LogEnvelope.Footprint(frame.Length)));
     }
 
     private void ReportDamage(LogDamage damage)

@@ -10,6 +10,7 @@ internal sealed partial class Segment
 {
     private const ulong FlushEveryBytes = 64 << 20;
     private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
+    private const long FirstScrubBytesPerSecond = 64 << 20;
     private const int CollectSliceRows = 2000;
     private const long MaxCollectRows = 100_000;
     private readonly Lock _upkeepGate = new();
@@ -179,12 +180,16 @@ internal sealed partial class Segment
 
         byte[] rowCursor = [StoreKeys.Page];
         ulong position = 0;
+
+        // What the start took from indexes has not been read yet.
+        long budget = Math.Max(_options.ScrubBytesPerSecond, FirstScrubBytesPerSecond);
         while (!cancellation.IsCancellationRequested)
         {
             try
             {
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellation).ConfigureAwait(false);
-                position = ScrubLog(position, _options.ScrubBytesPerSecond);
+                position = ScrubLog(position, budget);
+                budget = position == 0 ? _options.ScrubBytesPerSecond : budget;
                 ScrubRows(ref rowCursor, _options.ScrubBytesPerSecond);
             }
             catch (OperationCanceledException)

@@ -77,7 +77,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
         _core.Load(_file.EpochState, _file.BaseEnd, _file.BaseStart);
         _store = OpenStore();
         _apply = new ApplyBatch(_store, _router, group, options.PgVersion, _heat);
-        foreach (var damage in Log.Open(frame => _core.Recover(frame.Epoch, frame.From, frame.Marks, frame.At)))
+        foreach (var damage in Log.Open(options.ScrubBytesPerSecond > 0, RecoverFrame))
         {
             ReportDamage(damage);
         }
@@ -232,6 +232,25 @@ internal sealed partial class Segment : ILogSink, IDisposable
     }
 
     private long WriteBufferBytes => Math.Max(4 << 20, (24 << 20) / _options.Shape.Groups);
+
+    private void RecoverFrame(LogFrameBytes frame)
+    {
+        if (frame.Marks is { } marks)
+        {
+            _core.Recover(frame.Epoch, frame.From, marks, frame.At);
+        }
+        else if (!_core.Chain.TryOfferWhole(frame.Epoch, frame.From, frame.Last, frame.At))
+        {
+            if (Log.Read(frame.At) is { } bytes)
+            {
+                _core.Recover(frame.Epoch, frame.From, PendingAppend.MarksOf(LogFrame.Parse(bytes)), frame.At);
+            }
+            else
+            {
+                ReportDamage(frame.At);
+            }
+        }
+    }
 
     private EntryMark[] ReadMarks(LogAddress at)
     {
