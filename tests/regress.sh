@@ -25,13 +25,18 @@ if [ "$(id -u)" = 0 ]; then
   as=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --clear-groups)
   chmod 755 "$scratch"
 fi
-mkdir "$scratch/stock" && chmod 777 "$scratch/stock"
-"${as[@]}" "$bin/initdb" -D "$scratch/stock/data" -U postgres -A trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-"${as[@]}" "$bin/postgres" -D "$scratch/stock/data" -p "$port" -c unix_socket_directories="$scratch/stock" -c fsync=off >"$scratch/stock.log" 2>&1 &
+mkdir "$scratch/server" && chmod 777 "$scratch/server"
+"${as[@]}" "$bin/initdb" -D "$scratch/server/data" -U postgres -A trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null
+"${as[@]}" "$bin/postgres" -D "$scratch/server/data" -p "$port" -c unix_socket_directories="$scratch/server" -c fsync=off >"$scratch/stock.log" 2>&1 &
 stock_pid=$!
 
-await() { until psql -XqAt "$1" -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done; }
+await() {
+  for _ in {1..600}; do ! psql -XqAt "$1" -c 'SELECT 1' >/dev/null 2>&1 || return 0; sleep 0.1; done
+  echo "nobody answers at $1; $(tail -1 "$scratch/stock.log")" >&2
+  return 1
+}
 
+run() {
   local side=$1 server=$2 file setting
   mkdir -p "$scratch/$side/results" && chmod -R 777 "$scratch/$side"
   await "$server/postgres"
