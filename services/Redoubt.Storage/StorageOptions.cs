@@ -51,6 +51,9 @@ public sealed record StorageOptions
     /// <summary>Rate of the background scrub (bytes per second).</summary>
     public long ScrubBytesPerSecond { get; init; } = 4L << 20;
 
+    /// <summary>How much of the newest log a start reads; older files have an index (bytes).</summary>
+    public long StartReadBytes { get; init; } = 64L << 20;
+
     /// <summary>Rate at which free space of heap pages is found out in the background (pages per second); 0: only when it is asked for.</summary>
     public int FreeSpacePagesPerSecond { get; init; } = 1_000;
 

@@ -59,7 +59,7 @@ public sealed class RepairTests
     [Fact]
     public async Task A_start_reads_the_indexes_of_finished_files_and_the_scrub_reads_the_files_soon_after()
     {
-        await using var volume = await TestVolume.StartAsync(3, change: o => o with { LogFileBytes = 1 << 16, ScrubBytesPerSecond = 1 << 10 });
+        await using var volume = await TestVolume.StartAsync(3, change: o => o with { LogFileBytes = 1 << 16, StartReadBytes = 1, ScrubBytesPerSecond = 1 << 10 });
         ulong end = await WriteAsync(volume, 800);
         await volume.StopAsync(0);
         string log = Path.Combine(volume.DataDir(0), "group-0", "log");

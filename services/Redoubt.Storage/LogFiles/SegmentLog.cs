@@ -50,11 +50,12 @@ internal sealed partial class SegmentLog : IDisposable
     }
 
     /// <summary>Opens the files, gives every good frame to <paramref name="onFrame"/> and makes sure that all of them are durable.</summary>
-    /// <param name="useIndexes">Do not read finished files that have an index: damage in them is found when their frames are read, or by the scrub.</param>
+    /// <param name="readBytes">So much of the newest log is read, and all that has no index. Damage in older files is found when their frames are read, or by
+    /// the scrub.</param>
     /// <param name="onFrame">Gets every frame, oldest file first.</param>
     /// <returns>Damage found; peers have the missing entries.</returns>
     /// <exception cref="LogFormatException">A file is of a newer format.</exception>
-    public List<LogDamage> Open(bool useIndexes, Action<LogFrameBytes> onFrame)
+    public List<LogDamage> Open(long readBytes, Action<LogFrameBytes> onFrame)
     {
         foreach (string leftover in Directory.EnumerateFiles(_folder, "*.new"))
         {
@@ -86,11 +87,16 @@ internal sealed partial class SegmentLog : IDisposable
         }
 
         byte[] buffer = new byte[files.Count == 0 ? 0 : files.Max(f => f.Size)];
-        int lastUsed = files.FindLastIndex(f => HasFrames(f));
+        int lastUsed = files.FindLastIndex(f => HasFrames(f)), firstRead = lastUsed;
+        for (long newer = 0; firstRead >= 0 && newer < readBytes; firstRead--)
+        {
+            newer += files[firstRead].Size;
+        }
+
         for (int i = 0; i < files.Count; i++)
         {
             var file = files[i];
-            if (useIndexes && i < lastUsed && LogIndex.TryRead(file))
+            if (i <= firstRead && LogIndex.TryRead(file))
             {
                 _files.Add(file.Sequence, file);
                 foreach (var frame in file.Frames)

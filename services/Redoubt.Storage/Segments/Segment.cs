@@ -77,7 +77,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
         _core.Load(_file.EpochState, _file.BaseEnd, _file.BaseStart);
         _store = OpenStore();
         _apply = new ApplyBatch(_store, _router, group, options.PgVersion, _heat);
-        foreach (var damage in Log.Open(options.ScrubBytesPerSecond > 0, RecoverFrame))
+        foreach (var damage in Log.Open(options.ScrubBytesPerSecond > 0 ? options.StartReadBytes : long.MaxValue, RecoverFrame))
         {
             ReportDamage(damage);
         }
