@@ -70,12 +70,7 @@ public sealed class FreeSpaceTests
         }
 
         await heap.WorkAsync(50);
-        foreach (int i in All)
-        {
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).Applied == writer.End, "applied");
-            volume.Server(i).Host.Segments[0].FlushNow();
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).LogStart > 0, "log is removed");
-        }
+        await volume.UntilTrimmedAsync(All, writer.End);
 
         await volume.StopAsync(2);
         volume.Wipe(2);

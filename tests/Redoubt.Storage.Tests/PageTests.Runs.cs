@@ -176,12 +176,7 @@ public sealed partial class PageTests
         });
         await using var writer = await OpenAsync(volume, All);
         await WorkAsync(writer, All, seed: 31, records: 1200);
-        foreach (int i in All)
-        {
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).Applied == writer.End, "applied");
-            volume.Server(i).Host.Segments[0].FlushNow();
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).LogStart > 0, "log is removed");
-        }
+        await volume.UntilTrimmedAsync(All, writer.End);
 
         await volume.StopAsync(2);
         volume.Wipe(2);

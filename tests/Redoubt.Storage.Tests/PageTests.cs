@@ -76,12 +76,7 @@ public sealed partial class PageTests
         await using var volume = await TestVolume.StartAsync(3, change: o => o with { LogRetentionBytes = 1 << 20, LogFileBytes = 1 << 18 });
         await using var writer = await OpenAsync(volume, All);
         await WorkAsync(writer, All, seed: 12, records: 800);
-        foreach (int i in All)
-        {
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).Applied == writer.End, "applied");
-            volume.Server(i).Host.Segments[0].FlushNow();
-            await TestVolume.Until(async () => (await volume.StateAsync(i)).LogStart > 0, "log is removed");
-        }
+        await volume.UntilTrimmedAsync(All, writer.End);
 
         var before = await ChecksumsAsync(volume, 0, writer);
         await volume.StopAsync(2);
@@ -481,12 +476,7 @@ public sealed partial class PageTests
             await writer.SendAsync(to, writer.Frame(record, (ulong)((record.Length + 7) & ~7)));
         }
 
-        await writer.UntilAcked(to, writer.End);
-        writer.Vdl = writer.End;
-        foreach (int i in to)
-        {
-            await writer.HeartbeatAsync(i);
-        }
+        await DurableAsync(writer, to);
     }
 
     private static GetPagesRequest Request(TestVolume volume, TestWriter writer, ulong at, PageKey key)

@@ -111,6 +111,17 @@ internal sealed class TestVolume : IAsyncDisposable
         Groups = (uint)Shape.Groups,
     };
 
+    /// <summary>Flushes the page stores of some copies at an end of the log, and waits until the log before is removed.</summary>
+    public async Task UntilTrimmedAsync(int[] copies, ulong end)
+    {
+        foreach (int i in copies)
+        {
+            await Until(async () => (await StateAsync(i)).Applied == end, "applied");
+            Server(i).Host.Segments[0].FlushNow();
+            await Until(async () => (await StateAsync(i)).LogStart > 0, "log is removed");
+        }
+    }
+
     /// <summary>Waits for a condition; fails after 20 seconds.</summary>
     public static async Task Until(Func<Task<bool>> condition, string what)
     {

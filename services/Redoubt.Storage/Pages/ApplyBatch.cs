@@ -53,7 +53,7 @@ internal sealed partial class ApplyBatch : IDisposable
         _version = version;
         _heat = heat;
         Applied = _added = store.ReadApplied();
-        _imagesAhead = store.Get(StoreKeys.ImagesAhead) is { Length: 8 } ahead ? BinaryPrimitives.ReadUInt64LittleEndian(ahead) : 0;
+        _imagesAhead = store.GetLsn(StoreKeys.ImagesAhead);
         if (store.Newest(StoreKeys.Control, [], Applied, out _) is { } control)
         {
             _control = ControlState.Decode(control);

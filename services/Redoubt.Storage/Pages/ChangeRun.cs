@@ -10,10 +10,13 @@ namespace Redoubt.Storage.Pages;
 /// </remarks>
 internal sealed class ChangeRun
 {
+    /// <summary>Bytes of a payload before its first change.</summary>
+    public const int HeaderLength = 8;
+
     /// <summary>Bytes beside an encoded change.</summary>
     public const int ItemOverhead = 8;
 
-    private const int Begin = RowValue.HeaderLength + 8;
+    private const int Begin = RowValue.HeaderLength + HeaderLength;
     private byte[] _value = new byte[512];
     private int _used;
     private RowKind _kind;

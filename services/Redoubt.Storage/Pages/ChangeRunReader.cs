@@ -10,7 +10,7 @@ namespace Redoubt.Storage.Pages;
 internal ref struct ChangeRunReader(PageKey key, ulong first, ReadOnlySpan<byte> payload)
 {
     private readonly ReadOnlySpan<byte> _payload = payload;
-    private int _next = 8;
+    private int _next = ChangeRun.HeaderLength;
 
     /// <summary>LSN of this change.</summary>
     public ulong Lsn { get; private set; }

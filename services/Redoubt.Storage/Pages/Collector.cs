@@ -166,10 +166,7 @@ internal sealed class Collector
             new PageReader(version).Read(iterator, key, at, floor, page);
             var imageKey = new byte[StoreKeys.PageLength];
             StoreKeys.WritePage(imageKey, key, at, StoreKeys.AfterAll);
-            var value = new byte[RowValue.HeaderLength + PageRedo.PageSize];
-            page.CopyTo(value.AsSpan(RowValue.HeaderLength));
-            RowValue.Seal(value, RowKind.Image);
-            batch.Put(imageKey, value);
+            batch.Put(imageKey, RowValue.OfImage(page));
             remove = newest + 1;
         }
 

@@ -53,7 +53,10 @@ internal sealed class PageStore : IDisposable
     }
 
     /// <summary>The applied LSN as of the last write.</summary>
-    public ulong ReadApplied() => Get(StoreKeys.Applied) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+    public ulong ReadApplied() => GetLsn(StoreKeys.Applied);
+
+    /// <summary>An LSN of the store's own state; 0 when it is not there.</summary>
+    public ulong GetLsn(byte[] key) => Get(key) is { Length: 8 } value ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
 
     public byte[]? Get(byte[] key) => _db.Get(key);
 

@@ -27,6 +27,15 @@ internal static class RowValue
         BinaryPrimitives.WriteUInt32LittleEndian(value[1..], Checksum(kind, value[HeaderLength..]));
     }
 
+    /// <summary>The row of an image.</summary>
+    public static byte[] OfImage(ReadOnlySpan<byte> page)
+    {
+        var value = new byte[HeaderLength + PageRedo.PageSize];
+        page.CopyTo(value.AsSpan(HeaderLength));
+        Seal(value, RowKind.Image);
+        return value;
+    }
+
     /// <summary>The payload.</summary>
     /// <exception cref="StoreCorruptException">The row fails its CRC.</exception>
     public static ReadOnlySpan<byte> Open(in PageKey key, ulong lsn, ReadOnlySpan<byte> value, out RowKind kind)
@@ -34,7 +43,7 @@ internal static class RowValue
         kind = value.Length > HeaderLength ? (RowKind)value[0] : 0;
         if (kind is < RowKind.Change or > RowKind.Image
             || BinaryPrimitives.ReadUInt32LittleEndian(value[1..]) != Checksum(kind, value[HeaderLength..])
-            || (kind == RowKind.Image ? value.Length != HeaderLength + PageRedo.PageSize : value.Length < HeaderLength + 8))
+            || (kind == RowKind.Image ? value.Length != HeaderLength + PageRedo.PageSize : value.Length < HeaderLength + ChangeRun.HeaderLength))
         {
             throw new StoreCorruptException($"stored version {new Lsn(lsn)} of {key} fails its CRC");
         }
@@ -47,7 +56,7 @@ internal static class RowValue
     /// <param name="value">The row.</param>
     /// <returns>Its kind, the LSN of its last change, and how many changes it holds.</returns>
     public static (RowKind Kind, ulong Last, int Changes) Peek(ulong first, ReadOnlySpan<byte> value) =>
-        value.Length < HeaderLength + 8 || (RowKind)value[0] is not (RowKind.Change or RowKind.FirstChange)
+        value.Length < HeaderLength + ChangeRun.HeaderLength || (RowKind)value[0] is not (RowKind.Change or RowKind.FirstChange)
             ? (RowKind.Image, first, 0)
             : ((RowKind)value[0], first + BinaryPrimitives.ReadUInt32LittleEndian(value[HeaderLength..]),
                BinaryPrimitives.ReadInt32LittleEndian(value[(HeaderLength + 4)..]));

@@ -168,7 +168,7 @@ internal sealed partial class Segment
             token = [];
         }
 
-        ulong at = 0, ahead = store.Get(StoreKeys.ImagesAhead) is { Length: 8 } known ? BinaryPrimitives.ReadUInt64LittleEndian(known) : 0;
+        ulong at = 0, ahead = store.GetLsn(StoreKeys.ImagesAhead);
         long bytes = 0;
         byte[] number = new byte[8];
         using var batch = new WriteBatch();

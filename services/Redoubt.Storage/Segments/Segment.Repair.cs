@@ -143,13 +143,10 @@ internal sealed partial class Segment
     {
         Span<byte> rowKey = stackalloc byte[StoreKeys.PageLength];
         StoreKeys.WritePage(rowKey, key, version, StoreKeys.AfterAll);
-        var value = new byte[RowValue.HeaderLength + PageRedo.PageSize];
-        page.CopyTo(value.AsSpan(RowValue.HeaderLength));
-        RowValue.Seal(value, RowKind.Image);
         var store = AcquireStore();
         try
         {
-            store.Put(rowKey, value);
+            store.Put(rowKey, RowValue.OfImage(page));
         }
         finally
         {
