@@ -43,7 +43,7 @@ public sealed record StorageOptions
     public int LogFileBytes { get; init; } = 16 << 20;
 
     /// <summary>Chains of changes longer than this are turned into images.</summary>
-    public int CoalesceAfter { get; init; } = 128;
+    public int CoalesceAfter { get; init; } = 512;
 
     /// <summary>Block cache of all page stores of the process (bytes).</summary>
     public long BlockCacheBytes { get; init; } = 48L << 20;
@@ -55,10 +55,10 @@ public sealed record StorageOptions
     public long StartReadBytes { get; init; } = 64L << 20;
 
     /// <summary>Rate at which free space of heap pages is found out in the background (pages per second); 0: only when it is asked for.</summary>
-    public int FreeSpacePagesPerSecond { get; init; } = 1_000;
+    public int FreeSpacePagesPerSecond { get; init; } = 250;
 
     /// <summary>From the end of one such round over what has changed to the next: a page that changes all the time is looked at once a round.</summary>
-    public TimeSpan FreeSpaceEvery { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan FreeSpaceEvery { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Rate of a bulk rebuild (bytes per second); 0: as fast as it goes.</summary>
     public long RebuildBytesPerSecond { get; init; } = 128L << 20;
@@ -138,7 +138,7 @@ public sealed record StorageOptions
             LogRetentionBytes = (long)Number("REDOUBT_LOG_RETENTION_MB", 1024, 0, int.MaxValue) << 20,
             LogFileBytes = Number("REDOUBT_LOG_FILE_MB", 16, 1, 1024) << 20,
             BlockCacheBytes = (long)Number("REDOUBT_PAGE_CACHE_MB", 48, 1, 1 << 20) << 20,
-            FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 1_000, 0, 1 << 20),
+            FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 250, 0, 1 << 20),
             ScrubBytesPerSecond = (long)Number("REDOUBT_SCRUB_MB_PER_S", 4, 0, 1 << 20) << 20,
             Drills = Optional("REDOUBT_DRILLS") == "1",
             JsonLogs = string.Equals(Optional("REDOUBT_LOG_FORMAT"), "json", StringComparison.OrdinalIgnoreCase),

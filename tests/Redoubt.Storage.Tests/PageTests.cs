@@ -230,7 +230,7 @@ public sealed partial class PageTests
     [Fact]
     public async Task Long_chains_become_images_and_read_the_same()
     {
-        await using var volume = await TestVolume.StartAsync(1);
+        await using var volume = await TestVolume.StartAsync(1, change: o => o with { CoalesceAfter = 128 });
         await using var writer = await OpenAsync(volume, [0]);
         var clog = PageKey.Slru(Fork.SlruXact, 0);
         for (uint xid = 1000; xid < 1200; xid++)
@@ -326,9 +326,11 @@ public sealed partial class PageTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_page_store_with_flipped_bits_is_never_served_and_made_anew(bool restart)
+    [InlineData("*.sst", true)]
+    [InlineData("*.sst", false)]
+    [InlineData("*.blob", true)]
+    [InlineData("*.blob", false)]
+    public async Task A_page_store_with_flipped_bits_is_never_served_and_made_anew(string tables, bool restart)
     {
         await using var volume = await TestVolume.StartAsync(3, change: o => o with { BlockCacheBytes = 1 << 16 });
         await using var writer = await OpenAsync(volume, All);
@@ -342,7 +344,9 @@ public sealed partial class PageTests
             await volume.StopAsync(0);
         }
 
-        foreach (string table in Directory.GetFiles(store, "*.sst"))
+        string[] files = Directory.GetFiles(store, tables);
+        Assert.NotEmpty(files);
+        foreach (string table in files)
         {
             byte[] bytes = await File.ReadAllBytesAsync(table);
             for (int i = 100; i < bytes.Length; i += 1000)

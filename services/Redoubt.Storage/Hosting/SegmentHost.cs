@@ -6,10 +6,12 @@ using Redoubt.Storage.Segments;
 
 namespace Redoubt.Storage.Hosting;
 
-/// <summary>All segments of one process, and their background work: one applying thread, gossip, upkeep, scrub.</summary>
+/// <summary>All segments of one process, and their background work: one applying thread, one for upkeep and scrub, gossip.</summary>
 internal sealed class SegmentHost : IDisposable
 {
     private static readonly TimeSpan GatherFor = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan UpkeepEvery = TimeSpan.FromSeconds(1);
+    private const int BackgroundNice = 10;
     private const ulong GatherBytes = 1 << 20;
     private readonly StorageOptions _options;
     private readonly FileStream _lockFile;
@@ -20,6 +22,7 @@ internal sealed class SegmentHost : IDisposable
     private readonly AutoResetEvent _awaited = new(false);
     private readonly List<Task> _tasks = [];
     private readonly Thread _applier;
+    private readonly Thread _upkeep;
 
     /// <exception cref="LogFormatException">The data directory is in use, foreign, damaged or of a newer format.</exception>
     public SegmentHost(StorageOptions options, StorageMetrics metrics, DrillState drills, ILogger logger)
@@ -29,6 +32,7 @@ internal sealed class SegmentHost : IDisposable
         Directory.CreateDirectory(options.DataDir);
         _lockFile = Lock(options.DataDir);
         _peers = new PeerSet(options, drills);
+        RocksThreads.Start(BackgroundNice);
         _cache = new RocksCache(options.BlockCacheBytes);
         try
         {
@@ -47,6 +51,7 @@ internal sealed class SegmentHost : IDisposable
         }
 
         _applier = new Thread(Apply) { Name = "apply", IsBackground = true };
+        _upkeep = new Thread(Upkeep) { Name = "upkeep", IsBackground = true };
     }
 
     public DrillState Drills { get; }
@@ -66,10 +71,9 @@ internal sealed class SegmentHost : IDisposable
         foreach (var segment in Segments)
         {
             _tasks.Add(Task.Run(() => segment.RunGossipAsync(_stopping.Token)));
-            _tasks.Add(Task.Run(() => segment.RunScrubAsync(_stopping.Token)));
         }
 
-        _tasks.Add(Task.Run(UpkeepAsync));
+        _upkeep.Start();
     }
 
     /// <summary>The segment that a request names.</summary>
@@ -101,9 +105,12 @@ internal sealed class SegmentHost : IDisposable
             // Cancelled work.
         }
 
-        if (_applier.IsAlive)
+        foreach (var thread in new[] { _applier, _upkeep })
         {
-            _applier.Join();
+            if (thread.IsAlive)
+            {
+                thread.Join();
+            }
         }
 
         Segments.ForEach(s => s.Dispose());
@@ -136,7 +143,7 @@ internal sealed class SegmentHost : IDisposable
 
     private void Apply()
     {
-        NativeIo.SetThreadNice(10);
+        NativeIo.SetThreadNice(BackgroundNice);
         while (!_stopping.IsCancellationRequested)
         {
             if (_work.WaitOne(1000) && !_stopping.IsCancellationRequested && Segments.All(s => s.ApplyLag < GatherBytes && !s.IsApplyAwaited))
@@ -170,23 +177,18 @@ internal sealed class SegmentHost : IDisposable
         }
     }
 
-    private async Task UpkeepAsync()
+    /// <summary>Behind everything else, as <see cref="Apply"/> is: a writer never waits for it.</summary>
+    private void Upkeep()
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
-        try
+        NativeIo.SetThreadNice(BackgroundNice);
+        while (!_stopping.Token.WaitHandle.WaitOne(UpkeepEvery))
         {
-            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            foreach (var segment in Segments)
             {
-                foreach (var segment in Segments)
-                {
-                    segment.UpkeepSafely();
-                    segment.Log.PretendFull = Drills.Full;
-                }
+                segment.Log.PretendFull = Drills.Full;
+                segment.UpkeepSafely();
+                segment.ScrubSafely();
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped.
         }
     }
 }

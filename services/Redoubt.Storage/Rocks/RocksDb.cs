@@ -8,6 +8,9 @@ namespace Redoubt.Storage.Rocks;
 /// </summary>
 internal sealed unsafe class RocksDb : IDisposable
 {
+    private const ulong MinBlobBytes = 4 << 10;
+    private const ulong BlobFileBytes = 64 << 20;
+    private const double BlobGarbage = 0.5;
     private readonly nint _reads = ReadOptions(fillCache: true);
     private readonly nint _scans = ReadOptions(fillCache: false);
     private readonly nint _writes = RocksNative.rocksdb_writeoptions_create();
@@ -160,6 +163,16 @@ internal sealed unsafe class RocksDb : IDisposable
         RocksNative.rocksdb_options_set_target_file_size_base(options, 16 << 20);
         RocksNative.rocksdb_options_set_max_bytes_for_level_base(options, 64 << 20);
         RocksNative.rocksdb_options_set_bytes_per_sync(options, 1 << 20);
+
+        // Images of pages stand in files of their own: what merges the rows of changes does not compress them again each time.
+        RocksNative.rocksdb_options_set_enable_blob_files(options, 1);
+        RocksNative.rocksdb_options_set_min_blob_size(options, MinBlobBytes);
+        RocksNative.rocksdb_options_set_blob_file_size(options, BlobFileBytes);
+        RocksNative.rocksdb_options_set_blob_compression_type(options, RocksNative.Lz4);
+        RocksNative.rocksdb_options_set_blob_cache(options, cache.Handle);
+        RocksNative.rocksdb_options_set_enable_blob_gc(options, 1);
+        RocksNative.rocksdb_options_set_blob_gc_age_cutoff(options, BlobGarbage);
+        RocksNative.rocksdb_options_set_blob_gc_force_threshold(options, BlobGarbage);
         RocksNative.rocksdb_options_set_stats_dump_period_sec(options, 0);
         RocksNative.rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
         RocksNative.rocksdb_options_set_keep_log_file_num(options, 2);

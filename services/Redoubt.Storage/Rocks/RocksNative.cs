@@ -35,6 +35,18 @@ internal static unsafe partial class RocksNative
     public static partial void rocksdb_free(void* pointer);
 
     [LibraryImport(Library)]
+    public static partial nint rocksdb_create_default_env();
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_env_set_background_threads(nint environment, int count);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_env_set_high_priority_background_threads(nint environment, int count);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_env_destroy(nint environment);
+
+    [LibraryImport(Library)]
     public static partial nint rocksdb_cache_create_lru(nuint bytes);
 
     [LibraryImport(Library)]
@@ -102,6 +114,30 @@ internal static unsafe partial class RocksNative
 
     [LibraryImport(Library)]
     public static partial void rocksdb_options_set_bytes_per_sync(nint options, ulong bytes);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_enable_blob_files(nint options, byte yes);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_min_blob_size(nint options, ulong bytes);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_blob_file_size(nint options, ulong bytes);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_blob_compression_type(nint options, int type);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_enable_blob_gc(nint options, byte yes);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_blob_gc_age_cutoff(nint options, double part);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_blob_gc_force_threshold(nint options, double part);
+
+    [LibraryImport(Library)]
+    public static partial void rocksdb_options_set_blob_cache(nint options, nint cache);
 
     [LibraryImport(Library)]
     public static partial void rocksdb_options_set_stats_dump_period_sec(nint options, uint seconds);

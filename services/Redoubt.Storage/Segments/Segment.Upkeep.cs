@@ -11,12 +11,19 @@ internal sealed partial class Segment
     private const ulong FlushEveryBytes = 64 << 20;
     private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
     private const long FirstScrubBytesPerSecond = 64 << 20;
+    private const long MinScrubRowBytesPerSecond = 1 << 20;
+    private const long RowScrubSeconds = 300;
     private const int CollectSliceRows = 2000;
     private const long MaxCollectRows = 100_000;
     private readonly Lock _upkeepGate = new();
     private readonly Collector _collector = new();
     private long _collectRows;
     private long _rowsSeen;
+    private long _scrubRowBytes;
+    private long _scrubbedRowBytes;
+    private byte[] _scrubRowsAt = [StoreKeys.Page];
+    private ulong _scrubLogAfter;
+    private bool _scrubbedOnce;
     private DateTime _lastFlush = DateTime.UtcNow;
 
     /// <summary>Makes images of some pages with long chains. False: there are none.</summary>
@@ -170,37 +177,25 @@ internal sealed partial class Segment
         }
     }
 
-    /// <summary>Reads all log and a slice of rows again, slowly, for ever.</summary>
-    public async Task RunScrubAsync(CancellationToken cancellation)
+    /// <summary>Once a second: reads some log and some rows again, so that every byte is looked at now and then.</summary>
+    public void ScrubSafely()
     {
         if (_options.ScrubBytesPerSecond == 0)
         {
             return;
         }
 
-        byte[] rowCursor = [StoreKeys.Page];
-        ulong position = 0;
-
-        // What the start took from indexes has not been read yet.
-        long budget = Math.Max(_options.ScrubBytesPerSecond, FirstScrubBytesPerSecond);
-        while (!cancellation.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await Task.Delay(TimeSpan.FromSeconds(1), cancellation).ConfigureAwait(false);
-                position = ScrubLog(position, budget);
-                budget = position == 0 ? _options.ScrubBytesPerSecond : budget;
-                ScrubRows(ref rowCursor, _options.ScrubBytesPerSecond);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
-            {
-                SuspectStore(e);
-                _logger.BackgroundFailed(Group, e.Message);
-            }
+            // What the start took from indexes has not been read yet.
+            _scrubLogAfter = ScrubLog(_scrubLogAfter, _scrubbedOnce ? _options.ScrubBytesPerSecond : Math.Max(_options.ScrubBytesPerSecond, FirstScrubBytesPerSecond));
+            _scrubbedOnce |= _scrubLogAfter == 0;
+            ScrubRows(ref _scrubRowsAt, Math.Min(_options.ScrubBytesPerSecond, Math.Max(MinScrubRowBytesPerSecond, _scrubRowBytes / RowScrubSeconds)));
+        }
+        catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
+        {
+            SuspectStore(e);
+            _logger.BackgroundFailed(Group, e.Message);
         }
     }
 
@@ -271,9 +266,11 @@ internal sealed partial class Segment
             }
 
             PageStore.Check(scan);
+            _scrubbedRowBytes += bytes;
             if (ended)
             {
                 cursor = [StoreKeys.Page];
+                (_scrubRowBytes, _scrubbedRowBytes) = (_scrubbedRowBytes, 0);
             }
         }
         finally
