@@ -77,6 +77,6 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Error, "{Method} failed")]
     public static partial void CallFailed(this ILogger log, string method, Exception error);
 
-    [LoggerMessage(25, LogLevel.Warning, "a log stream was refused or broken off: {Reason}")]
-    public static partial void LogStreamRefused(this ILogger log, string reason);
+    [LoggerMessage(25, LogLevel.Warning, "a stream was refused or broken off: {Reason}")]
+    public static partial void StreamRefused(this ILogger log, string reason);
 }

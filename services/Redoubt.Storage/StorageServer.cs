@@ -18,9 +18,9 @@ public sealed class StorageServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly SegmentHost _host;
 
-    private readonly LogStreamServer _streams;
+    private readonly StreamServer _streams;
 
-    private StorageServer(WebApplication app, SegmentHost host, LogStreamServer streams, StorageMetrics metrics)
+    private StorageServer(WebApplication app, SegmentHost host, StreamServer streams, StorageMetrics metrics)
     {
         _app = app;
         _host = host;
@@ -69,7 +69,7 @@ public sealed class StorageServer : IAsyncDisposable
                 .WithTracing(t => t.AddSource(StorageTracing.Name).AddOtlpExporter(o => o.Endpoint = otlp));
         }
 
-        LogStreamServer? streams = null;
+        StreamServer? streams = null;
         builder.Services.AddSingleton<IConnectionListenerFactory>(s => new PortListenerFactory(() => streams!, s.GetRequiredService<ILoggerFactory>()));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -92,7 +92,7 @@ public sealed class StorageServer : IAsyncDisposable
         try
         {
             host = new SegmentHost(options, metrics, drills, logger);
-            streams = new LogStreamServer(options, drills, () => host!, logger);
+            streams = new StreamServer(options, drills, () => host!, logger);
             app.MapGrpcService<SegmentGrpcService>();
             StatusEndpoints.Map(app, host, metrics, options, logger);
             await app.StartAsync(cancellation).ConfigureAwait(false);

@@ -16,7 +16,7 @@ public sealed class LogStreamPortTests
         await using var volume = await OpenAsync();
         await using var frames = new TestWriter(volume, Epoch);
         using var socket = Connect(volume);
-        byte[] message = [.. LogStream.Hello(volume.Volume, 0, Epoch, ""), .. Batch(frames.Frame([1, 2, 3]))];
+        byte[] message = [.. Hello(volume.Volume, 0, Epoch, ""), .. Batch(frames.Frame([1, 2, 3]))];
         foreach (byte b in message)
         {
             socket.Send([b]);
@@ -33,7 +33,7 @@ public sealed class LogStreamPortTests
         await using var volume = await OpenAsync();
         await using var frames = new TestWriter(volume, Epoch);
         using var socket = Connect(volume);
-        socket.Send(LogStream.Hello(volume.Volume, 0, Epoch, ""));
+        socket.Send(Hello(volume.Volume, 0, Epoch, ""));
         var all = new List<byte>(Batch(frames.Frame(new byte[3 << 20], 4 << 20)));
         for (int i = 0; i < 500; i++)
         {
@@ -57,17 +57,17 @@ public sealed class LogStreamPortTests
         BinaryPrimitives.WriteInt32LittleEndian(huge, int.MaxValue);
         byte[] negative = [.. batch];
         BinaryPrimitives.WriteInt32LittleEndian(negative, -5);
-        byte[] hello = LogStream.Hello(volume.Volume, 0, Epoch, "");
+        byte[] hello = Hello(volume.Volume, 0, Epoch, "");
         byte[] longHello = [.. hello];
         BinaryPrimitives.WriteInt32LittleEndian(longHello.AsSpan(4), int.MaxValue);
         byte[][] wrong =
         [
             [.. "GET / HTTP/1.1\r\n\r\n"u8],
             longHello,
-            LogStream.Hello(volume.Volume, 0, Epoch, "wrong"),
-            LogStream.Hello(volume.Volume, 7, Epoch, ""),
-            LogStream.Hello("another", 0, Epoch, ""),
-            LogStream.Hello(volume.Volume, 0, Epoch + 1, ""),
+            Hello(volume.Volume, 0, Epoch, "wrong"),
+            Hello(volume.Volume, 7, Epoch, ""),
+            Hello("another", 0, Epoch, ""),
+            Hello(volume.Volume, 0, Epoch + 1, ""),
             [.. hello, .. damaged],
             [.. hello, .. huge],
             [.. hello, .. negative],
@@ -83,7 +83,7 @@ public sealed class LogStreamPortTests
         var silent = Enumerable.Range(0, 100).Select(i =>
         {
             var socket = Connect(volume);
-            socket.Send(LogStream.Hello(volume.Volume, 0, Epoch, "").AsSpan(0, i % 4));
+            socket.Send(Hello(volume.Volume, 0, Epoch, "").AsSpan(0, i % 4));
             return socket;
         }).ToList();
         using var good = Connect(volume);
@@ -97,7 +97,7 @@ public sealed class LogStreamPortTests
     {
         await using var volume = await OpenAsync();
         using var stream = Connect(volume);
-        stream.Send(LogStream.Hello(volume.Volume, 0, Epoch, ""));
+        stream.Send(Hello(volume.Volume, 0, Epoch, ""));
         await AckedAsync(stream, 0);
         using var silent = Connect(volume);
         await volume.StopAsync(0).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
@@ -118,6 +118,8 @@ public sealed class LogStreamPortTests
         socket.Connect(IPAddress.Loopback, volume.Server(0).GrpcEndpoint.Port);
         return socket;
     }
+
+    private static byte[] Hello(string volume, int group, ulong epoch, string secret) => new StreamHello(LogStream.Magic, volume, group, epoch, secret).Encode();
 
     private static byte[] Batch(byte[] frame)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
@@ -10,11 +11,11 @@ using Redoubt.Wal;
 namespace Redoubt.Compute.Pages;
 
 /// <summary>
-/// Answers pgshim on a unix socket, one request at a time per connection (a connection per PostgreSQL process). Little-endian.
+/// Answers pgshim on a unix socket, one request at a time per connection: a PostgreSQL process has one, and each has a thread here. Little-endian.
 /// Request: u32 magic, u16 op (1 get, 2 prefetch without reply), u16 path length, u32 first block of that file, u32 blocks (1…32), path.
 /// Reply: u32 status (0 or an errno), u32 blocks, pages.
 /// </summary>
-public sealed class PageServer : IAsyncDisposable
+public sealed class PageServer : IDisposable
 {
     private const uint Magic = 0x47504452;
     private const int RequestLength = 16;
@@ -23,20 +24,24 @@ public sealed class PageServer : IAsyncDisposable
     private const int MaxBlocks = 32;
     private const ushort Get = 1;
     private const ushort Prefetch = 2;
+    private const int StackBytes = 256 << 10;
     private const uint Eio = 5;
     private const uint Einval = 22;
 
     private readonly Socket _listener;
     private readonly PageFetcher _fetcher;
+    private readonly Prefetcher _prefetcher;
     private readonly PageMetrics _metrics;
     private readonly ILogger _logger;
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Task _accepting;
+    private readonly Thread _accepting;
+    private readonly ConcurrentDictionary<Socket, bool> _connections = [];
+    private volatile bool _stopping;
 
     /// <summary>Listens at once.</summary>
     public PageServer(string socketPath, OsAccount owner, PageFetcher fetcher, PageMetrics metrics, ILogger logger)
     {
         _fetcher = fetcher;
+        _prefetcher = new Prefetcher(fetcher);
         _metrics = metrics;
         _logger = logger;
         File.Delete(socketPath);
@@ -45,45 +50,70 @@ public sealed class PageServer : IAsyncDisposable
         File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         NativeFile.ChangeOwner(socketPath, owner);
         _listener.Listen(1024);
-        _accepting = Task.Run(AcceptAsync);
+        _accepting = new Thread(Accept) { Name = "page-accept", IsBackground = true };
+        _accepting.Start();
     }
 
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        _stopping = true;
+        _listener.Shutdown(SocketShutdown.Both); // wakes the thread
+        _accepting.Join();
         _listener.Dispose();
-        await _accepting.ConfigureAwait(false);
+        _prefetcher.Dispose();
+        foreach (var connection in _connections.Keys)
+        {
+            Break(connection);
+        }
     }
 
-    private async Task AcceptAsync()
+    private static void Break(Socket connection)
     {
-        while (!_stop.IsCancellationRequested)
+        try
+        {
+            connection.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // it has ended
+        }
+    }
+
+    private void Accept()
+    {
+        while (!_stopping)
         {
             try
             {
-                var connection = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
-                _ = Task.Run(() => ServeAsync(connection));
+                var connection = _listener.Accept();
+                _connections[connection] = true;
+                new Thread(() => Serve(connection), StackBytes) { Name = "pages", IsBackground = true }.Start();
             }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
+            catch (SocketException) when (!_stopping)
             {
-                // The loop ends when told to.
+                // The process was gone before it was accepted, or no descriptors are left.
+                Thread.Sleep(10);
+            }
+            catch (SocketException)
+            {
+                return;
             }
         }
     }
 
-    private async Task ServeAsync(Socket connection)
+    private void Serve(Socket connection)
     {
         byte[] request = new byte[RequestLength + MaxPath];
         try
         {
-            while (await ReadAsync(connection, request.AsMemory(0, RequestLength)).ConfigureAwait(false))
+            while (!_stopping && Read(connection, request.AsSpan(0, RequestLength)))
             {
                 ushort op = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4));
                 int pathLength = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(6));
                 uint block = BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(8));
                 uint count = BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(12));
                 if (BinaryPrimitives.ReadUInt32LittleEndian(request) != Magic || op is not (Get or Prefetch) || pathLength > MaxPath
-                    || !await ReadAsync(connection, request.AsMemory(RequestLength, pathLength)).ConfigureAwait(false))
+                    || !Read(connection, request.AsSpan(RequestLength, pathLength)))
                 {
                     return;
                 }
@@ -92,20 +122,21 @@ public sealed class PageServer : IAsyncDisposable
                 first = first with { Block = first.Block + block };
                 if (op == Get)
                 {
-                    await AnswerAsync(connection, first, (int)count, valid).ConfigureAwait(false);
+                    Answer(connection, first, (int)count, valid);
                 }
                 else if (valid)
                 {
-                    _ = PrefetchAsync(first, (int)count);
+                    _prefetcher.Add(first, (int)count);
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)
         {
             // the process has gone, or we go
         }
         finally
         {
+            _connections.TryRemove(connection, out _);
             connection.Dispose();
         }
     }
@@ -116,11 +147,13 @@ public sealed class PageServer : IAsyncDisposable
         return DataPath.TryParse(path[..Encoding.UTF8.GetChars(utf8, path)], out first);
     }
 
-    private async Task AnswerAsync(Socket connection, PageKey first, int count, bool valid)
+    private void Answer(Socket connection, PageKey first, int count, bool valid)
     {
         long began = Stopwatch.GetTimestamp();
         int length = ReplyLength + (valid ? count * PageRedo.PageSize : 0);
         byte[] reply = ArrayPool<byte>.Shared.Rent(length);
+        using var activity = Tracing.Source.StartActivity("get pages", ActivityKind.Client);
+        activity?.SetTag("redoubt.pages", count);
         try
         {
             uint status = valid ? 0 : Einval;
@@ -128,12 +161,13 @@ public sealed class PageServer : IAsyncDisposable
             {
                 try
                 {
-                    await _fetcher.GetAsync(first, count, reply.AsMemory(ReplyLength, count * PageRedo.PageSize), _stop.Token).ConfigureAwait(false);
+                    _fetcher.Get(first, count, reply.AsMemory(ReplyLength, count * PageRedo.PageSize));
                     _metrics.Pages.Inc(count);
                 }
                 catch (PageUnavailableException e)
                 {
                     _logger.PagesUnavailable(first, count, e.Message);
+                    activity?.SetStatus(ActivityStatusCode.Error, e.Message);
                     status = Eio;
                     length = ReplyLength;
                 }
@@ -143,34 +177,21 @@ public sealed class PageServer : IAsyncDisposable
             BinaryPrimitives.WriteUInt32LittleEndian(reply.AsSpan(4), status == 0 ? (uint)count : 0);
             for (int sent = 0; sent < length;)
             {
-                sent += await connection.SendAsync(reply.AsMemory(sent, length - sent), _stop.Token).ConfigureAwait(false);
+                sent += connection.Send(reply.AsSpan(sent, length - sent));
             }
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(reply);
             _metrics.Seconds.Observe(Stopwatch.GetElapsedTime(began).TotalSeconds);
-            Tracing.Record("get pages", began, Stopwatch.GetTimestamp(), "redoubt.pages", count);
         }
     }
 
-    private async Task PrefetchAsync(PageKey first, int count)
-    {
-        try
-        {
-            await _fetcher.PrefetchAsync(first, count, _stop.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is PageUnavailableException or OperationCanceledException)
-        {
-            // Losing a prefetch costs time, never data.
-        }
-    }
-
-    private async Task<bool> ReadAsync(Socket connection, Memory<byte> destination)
+    private static bool Read(Socket connection, Span<byte> destination)
     {
         while (destination.Length > 0)
         {
-            int n = await connection.ReceiveAsync(destination, _stop.Token).ConfigureAwait(false);
+            int n = connection.Receive(destination);
             if (n == 0)
             {
                 return false;

@@ -1,27 +1,22 @@
 using Grpc.Core;
-using Redoubt.Compute.Shipping;
 using Redoubt.Compute.Volume;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Pages;
 
 /// <summary>
-/// Reads of one kind from storage: asks one segment that is complete for the read point, the one that has been quickest; a second one when the first is
+/// Reads over gRPC: asks one segment that is complete for the read point, the one that has been quickest; a second one when the first is
 /// slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
 /// </summary>
-public sealed class SegmentReads(VolumeWriter writer, int timeoutMs, PageMetrics metrics)
+public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics metrics)
 {
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LongestHedge = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan ShortestHedge = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
 
-    private readonly SegmentLatency[][] _latencies = [.. writer.Streams.Select(g => g.Select(_ => new SegmentLatency()).ToArray())];
-
     /// <summary>The epoch that requests carry.</summary>
-    public ulong Epoch => writer.Volume.Epoch;
+    public ulong Epoch => targets.Epoch;
 
-    /// <summary>Gets an answer from one of a group's segments, at <see cref="VolumeWriter.PageReadPoint"/>.</summary>
+    /// <summary>Gets an answer from one of a group's segments, at <see cref="ReadTargets.ReadPoint"/>.</summary>
     /// <param name="group">The group.</param>
     /// <param name="what">What is asked for, for people.</param>
     /// <param name="ask">Asks one segment at a read point; may throw <see cref="RpcException"/> or <see cref="PageUnavailableException"/>.</param>
@@ -35,8 +30,8 @@ public sealed class SegmentReads(VolumeWriter writer, int timeoutMs, PageMetrics
         string last = "no segment is connected";
         while (true)
         {
-            ulong readPoint = writer.PageReadPoint(group);
-            var candidates = Candidates(group, readPoint);
+            ulong readPoint = targets.ReadPoint(group);
+            var candidates = targets.Candidates(group, readPoint);
             if (candidates.Count > 0)
             {
                 var (answer, error) = await AskAsync(candidates, (segment, token) => ask(segment, readPoint, token), cancellationToken).ConfigureAwait(false);
@@ -58,25 +53,8 @@ public sealed class SegmentReads(VolumeWriter writer, int timeoutMs, PageMetrics
         }
     }
 
-    /// <summary>Segments that can serve, best first; those that must apply log before they can come last.</summary>
-    private List<(GrpcSegment Segment, SegmentLatency Latency)> Candidates(int group, ulong readPoint)
-    {
-        var found = new List<(GrpcSegment Segment, SegmentLatency Latency, bool MustApply)>(writer.Streams[group].Count);
-        for (int copy = 0; copy < writer.Streams[group].Count; copy++)
-        {
-            var stream = writer.Streams[group][copy];
-            if (stream.IsConnected && writer.Scl(group, copy) >= readPoint)
-            {
-                found.Add((stream.Segment, _latencies[group][copy], stream.Applied < readPoint));
-            }
-        }
-
-        found.Sort(static (a, b) => a.MustApply != b.MustApply ? a.MustApply.CompareTo(b.MustApply) : a.Latency.Score.CompareTo(b.Latency.Score));
-        return found.ConvertAll(static f => (f.Segment, f.Latency));
-    }
-
     private async Task<(T? Answer, string Error)> AskAsync<T>(
-        List<(GrpcSegment Segment, SegmentLatency Latency)> candidates, Func<GrpcSegment, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+        List<ReadTarget> candidates, Func<GrpcSegment, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
         where T : class
     {
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -101,10 +79,8 @@ public sealed class SegmentReads(VolumeWriter writer, int timeoutMs, PageMetrics
                 Task<T> done;
                 if (calls.Count == 1 && next < candidates.Count)
                 {
-                    var patience = TimeSpan.FromMilliseconds(candidates[next - 1].Latency.Milliseconds * 4);
-                    patience = patience < ShortestHedge ? ShortestHedge : patience > LongestHedge ? LongestHedge : patience;
                     using var enough = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token);
-                    var pause = Task.Delay(patience, enough.Token);
+                    var pause = Task.Delay(ReadTargets.Patience(candidates[next - 1].Latency), enough.Token);
                     if (await Task.WhenAny(calls[0], pause).ConfigureAwait(false) == pause && !attempt.IsCancellationRequested)
                     {
                         metrics.Hedges.Inc();
@@ -138,7 +114,7 @@ public sealed class SegmentReads(VolumeWriter writer, int timeoutMs, PageMetrics
     }
 
     private static async Task<T> AskOneAsync<T>(
-        (GrpcSegment Segment, SegmentLatency Latency) whom, Func<GrpcSegment, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+        ReadTarget whom, Func<GrpcSegment, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         long began = whom.Latency.Begin();
         bool answered = false;

@@ -27,7 +27,8 @@ public sealed class BootstrapReader(VolumeWriter writer, PageFetcher fetcher, IL
     }
 
     /// <summary>All pages of every init fork.</summary>
-    public async Task<IReadOnlyDictionary<RelFileLocator, byte[]>> ReadInitForksAsync(BootstrapData data, CancellationToken cancellationToken)
+    /// <remarks>Blocks.</remarks>
+    public IReadOnlyDictionary<RelFileLocator, byte[]> ReadInitForks(BootstrapData data)
     {
         var pages = new Dictionary<RelFileLocator, byte[]>();
         foreach (var ((rel, fork), blocks) in data.Forks)
@@ -41,8 +42,7 @@ public sealed class BootstrapReader(VolumeWriter writer, PageFetcher fetcher, IL
             for (uint block = 0; block < blocks; block += PagesAtOnce)
             {
                 int count = (int)Math.Min(PagesAtOnce, blocks - block);
-                await fetcher.GetAsync(
-                    new PageKey(rel, Fork.Init, block), count, contents.AsMemory((int)block * PageRedo.PageSize, count * PageRedo.PageSize), cancellationToken).ConfigureAwait(false);
+                fetcher.Get(new PageKey(rel, Fork.Init, block), count, contents.AsMemory((int)block * PageRedo.PageSize, count * PageRedo.PageSize));
             }
 
             pages[rel] = contents;

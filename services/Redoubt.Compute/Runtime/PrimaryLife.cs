@@ -34,6 +34,7 @@ internal sealed class PrimaryLife(
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VolumeWriter? _writer;
     private PageServer? _pages;
+    private PageSource? _source;
     private PostgresServer? _server;
     private WalFeed? _feed;
 
@@ -116,10 +117,8 @@ internal sealed class PrimaryLife(
         }
 
         _feed?.Dispose();
-        if (_pages is not null)
-        {
-            await _pages.DisposeAsync().ConfigureAwait(false);
-        }
+        _pages?.Dispose();
+        _source?.Dispose();
 
         if (_writer is not null)
         {
@@ -156,9 +155,10 @@ internal sealed class PrimaryLife(
     {
         status.Set("recovering", "building the data directory");
         _files.Prepare();
+        _source = new PageSource(new ReadTargets(_writer!), options.PageTimeoutMs, metrics.Pages);
         var fetcher = new PageFetcher(
-            new PageSource(new SegmentReads(_writer!, options.PageTimeoutMs, metrics.Pages)),
-            new FreeSpaceSource(new SegmentReads(_writer!, options.PageTimeoutMs, metrics.Pages), options.Shape.Groups),
+            _source,
+            new FreeSpaceSource(new SegmentReads(new ReadTargets(_writer!), options.PageTimeoutMs, metrics.Pages), options.Shape.Groups),
             new PageCache((int)((long)options.CacheSizeMb << 20 >> 13)),
             _router,
             metrics.Pages);
@@ -168,7 +168,7 @@ internal sealed class PrimaryLife(
         _directory.Recreate();
         var data = await reading.ConfigureAwait(false);
         clock.End("read");
-        var initForks = await reader.ReadInitForksAsync(data, stop).ConfigureAwait(false);
+        var initForks = await Task.Run(() => reader.ReadInitForks(data), stop).ConfigureAwait(false);
         _directory.Write(data, initForks, logger.Warn);
 
         var control = ControlState.Decode(data.Control.Span);

@@ -1,13 +1,11 @@
-using System.Runtime.InteropServices;
+using Redoubt.Compute.Runtime;
 
 namespace Redoubt.Compute.Shipping;
 
 /// <summary>One thread that waits for all segments' acknowledgements at once (poll(2)), and for room in sockets that were full, and sends heartbeats.
 /// What several segments say at the same time costs one wake-up.</summary>
-internal sealed partial class AckThread : IDisposable
+internal sealed class AckThread : IDisposable
 {
-    private const short Readable = 1;
-    private const short Writable = 4;
     private const int NewStreamsAfterMs = 10;
     private const int SilenceMs = 6_000;
 
@@ -48,7 +46,7 @@ internal sealed partial class AckThread : IDisposable
             {
                 if (stream.TryGetPoll(out int fd, out bool wantsRoom))
                 {
-                    polled[count] = new PollFd { Fd = fd, Events = (short)(Readable | (wantsRoom ? Writable : 0)) };
+                    polled[count] = new PollFd { Fd = fd, Events = (short)(NativePoll.Readable | (wantsRoom ? NativePoll.Writable : 0)) };
                     which[count++] = stream;
                 }
                 else
@@ -58,7 +56,7 @@ internal sealed partial class AckThread : IDisposable
             }
 
             // A socket that fills up while this thread waits is noticed at the next turn.
-            int ready = Poll(polled, (ulong)count, all ? patience : Math.Min(patience, NewStreamsAfterMs));
+            int ready = NativePoll.Wait(polled.AsSpan(0, count), all ? patience : Math.Min(patience, NewStreamsAfterMs));
             for (int i = 0; i < count && ready > 0; i++)
             {
                 if (polled[i].Returned == 0)
@@ -66,12 +64,12 @@ internal sealed partial class AckThread : IDisposable
                     continue;
                 }
 
-                if ((polled[i].Returned & ~Writable) != 0)
+                if ((polled[i].Returned & ~NativePoll.Writable) != 0)
                 {
                     which[i].ReadAcks();
                 }
 
-                if ((polled[i].Returned & Writable) != 0)
+                if ((polled[i].Returned & NativePoll.Writable) != 0)
                 {
                     which[i].HasRoom();
                 }
@@ -84,16 +82,5 @@ internal sealed partial class AckThread : IDisposable
                 which[i].BreakIfSilentSince(now - SilenceMs);
             }
         }
-    }
-
-    [LibraryImport("libc", EntryPoint = "poll")]
-    private static partial int Poll([In, Out] PollFd[] fds, ulong count, int timeoutMs);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollFd
-    {
-        public int Fd;
-        public short Events;
-        public short Returned;
     }
 }

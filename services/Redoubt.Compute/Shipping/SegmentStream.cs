@@ -343,7 +343,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         try
         {
             socket.Connect(process.Host, process.Port);
-            ReadOnlySpan<byte> hello = LogStream.Hello(segment.Id.Volume, segment.Group, writer.Volume.Epoch, process.Secret);
+            ReadOnlySpan<byte> hello = new StreamHello(LogStream.Magic, segment.Id.Volume, segment.Group, writer.Volume.Epoch, process.Secret).Encode();
             while (hello.Length > 0)
             {
                 hello = hello[socket.Send(hello)..];

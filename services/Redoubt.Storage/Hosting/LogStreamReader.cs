@@ -13,39 +13,6 @@ internal sealed class LogStreamReader(Socket socket)
     private int _end;
     private int _wanted;    // length of the batch of which a part is here
 
-    /// <summary>Waits for the hello.</summary>
-    /// <returns>False when it is none.</returns>
-    public bool TryReadHello(out string volume, out int group, out ulong epoch, out string secret)
-    {
-        (volume, group, epoch, secret) = ("", 0, 0, "");
-        while (_end < LogStream.HelloPrefixLength)
-        {
-            Require(Receive());
-        }
-
-        int length = BinaryPrimitives.ReadInt32LittleEndian(_buffer.AsSpan(4));
-        if (length is < 0 or > LogStream.MaxHello)
-        {
-            return false;
-        }
-
-        while (_end < LogStream.HelloPrefixLength + length)
-        {
-            Require(Receive());
-        }
-
-        _start = LogStream.HelloPrefixLength + length;
-        return LogStream.TryReadHello(_buffer.AsSpan(LogStream.HelloPrefixLength, length), out volume, out group, out epoch, out secret);
-
-        static void Require(bool received)
-        {
-            if (!received)
-            {
-                throw new IOException("the writer closed its stream");
-            }
-        }
-    }
-
     /// <summary>Waits for more bytes; what was read before is gone. False: the writer closed the stream.</summary>
     public bool Receive()
     {

@@ -3,12 +3,11 @@ using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Redoubt.Protocol;
 
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>
-/// Listens on the gRPC port and looks at each connection's first bytes: log streams (<see cref="LogStream"/>) keep their raw, blocking socket and get a
+/// Listens on the gRPC port and looks at each connection's first bytes: raw streams (<see cref="StreamServer"/>) keep their raw, blocking socket and get a
 /// thread of their own; everything else goes to Kestrel. A socket that .NET's asynchronous engine has never seen costs one system call a
 /// receive and no thread change, which is what a commit waits for.
 /// </summary>
@@ -20,18 +19,18 @@ internal sealed class PortListener : IConnectionListener
 
     private readonly Socket _socket;
     private readonly SocketConnectionContextFactory _contexts;
-    private readonly Action<Socket> _serveLogStream;
+    private readonly Action<Socket, uint> _serveStream;
     private readonly Channel<ConnectionContext> _others = Channel.CreateUnbounded<ConnectionContext>();
     private readonly Thread _thread;
     private volatile bool _stopping;
 
     /// <param name="socket">Bound and listening.</param>
-    /// <param name="serveLogStream">Takes a log stream's socket over; must return at once.</param>
+    /// <param name="serveStream">Takes a raw stream's socket over, and its first four bytes; must return at once.</param>
     /// <param name="logs">For Kestrel's connections.</param>
-    public PortListener(Socket socket, Action<Socket> serveLogStream, ILoggerFactory logs)
+    public PortListener(Socket socket, Action<Socket, uint> serveStream, ILoggerFactory logs)
     {
         _socket = socket;
-        _serveLogStream = serveLogStream;
+        _serveStream = serveStream;
         _contexts = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logs.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
         EndPoint = socket.LocalEndPoint!;
         _thread = new Thread(Run) { Name = "accept", IsBackground = true };
@@ -137,7 +136,7 @@ internal sealed class PortListener : IConnectionListener
             if (seen == first.Length)
             {
                 undecided.RemoveAt(i);
-                HandOn(socket, BitConverter.ToUInt32(first) == LogStream.Magic);
+                HandOn(socket, BitConverter.ToUInt32(first));
             }
             else if (seen < 0 || Environment.TickCount64 - since > Patience.TotalMilliseconds || undecided.Count > MaxUndecided)
             {
@@ -153,11 +152,11 @@ internal sealed class PortListener : IConnectionListener
         return halfRead;
     }
 
-    private void HandOn(Socket socket, bool isLogStream)
+    private void HandOn(Socket socket, uint magic)
     {
-        if (isLogStream)
+        if (StreamServer.IsStream(magic))
         {
-            _serveLogStream(socket);
+            _serveStream(socket, magic);
         }
         else
         {

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>Makes Kestrel listen on <see cref="SegmentEndPoint"/>s with a <see cref="PortListener"/>.</summary>
-internal sealed class PortListenerFactory(Func<LogStreamServer> streams, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class PortListenerFactory(Func<StreamServer> streams, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => endpoint is SegmentEndPoint;
 
@@ -27,5 +27,5 @@ internal sealed class PortListenerFactory(Func<LogStreamServer> streams, ILogger
     }
 }
 
-/// <summary>The endpoint that gRPC and log streams share.</summary>
+/// <summary>The endpoint that gRPC and raw streams share.</summary>
 internal sealed class SegmentEndPoint(IPEndPoint at) : IPEndPoint(at.Address, at.Port);

@@ -14,6 +14,7 @@ internal sealed partial class Segment
     /// <summary>Most pages in one request.</summary>
     public const int MaxPages = 4096;
 
+    private const int FewPages = 64;
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(10);
     private readonly System.Collections.Concurrent.ConcurrentBag<PageReader> _readers = [];
 
@@ -24,11 +25,25 @@ internal sealed partial class Segment
     /// <exception cref="StoreCorruptException">A stored version is damaged and no peer could help.</exception>
     public async Task<GetPagesReply> GetPagesAsync(GetPagesRequest request, CancellationToken cancellation)
     {
-        long began = Stopwatch.GetTimestamp();
-        using var activity = StorageTracing.Source.StartActivity("storage.get_pages");
         var keys = ParseKeys(request.Keys.Span);
+        var pages = GC.AllocateUninitializedArray<byte>(keys.Length * PageRedo.PageSize);
+        var found = new byte[keys.Length];
+        await ReadPagesAsync(new ReadAt(request.Epoch, request.ReadPoint, request.CompleteAt), keys, pages, found, cancellation).ConfigureAwait(false);
+        return new GetPagesReply { Pages = UnsafeByteOperations.UnsafeWrap(pages), Found = UnsafeByteOperations.UnsafeWrap(found) };
+    }
+
+    /// <summary>Reads pages, all at one read point. Throws as <see cref="GetPagesAsync"/>.</summary>
+    /// <param name="at">Who reads, and where.</param>
+    /// <param name="keys">Of the pages.</param>
+    /// <param name="pages">Gets them, 8192 bytes each; zeros for a page without a version.</param>
+    /// <param name="found">Gets 1 for each page that has a version, else 0.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async ValueTask ReadPagesAsync(ReadAt at, ReadOnlyMemory<PageKey> keys, Memory<byte> pages, Memory<byte> found, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        using var activity = StorageTracing.Source.StartActivity("storage.get_pages", ActivityKind.Server, at.Trace);
         activity?.SetTag("pages", keys.Length);
-        await BeginReadAsync(request.Epoch, request.ReadPoint, request.CompleteAt, cancellation).ConfigureAwait(false);
+        await BeginReadAsync(at.Epoch, at.ReadPoint, at.CompleteAt, cancellation).ConfigureAwait(false);
         try
         {
             if (Drills.DelayMs is > 0 and int delay)
@@ -36,28 +51,22 @@ internal sealed partial class Segment
                 await Task.Delay(delay, cancellation).ConfigureAwait(false);
             }
 
-            var reply = await MakePagesAsync(keys, request, cancellation).ConfigureAwait(false);
+            if (ReadPages(keys.Span, at.ReadPoint, pages.Span, found.Span) is { } damaged)
+            {
+                foreach (var (index, badRow, error) in damaged)
+                {
+                    var page = pages.Slice(index * PageRedo.PageSize, PageRedo.PageSize);
+                    bool exists = await RepairPageAsync(keys.Span[index], at, badRow, error, page, cancellation).ConfigureAwait(false);
+                    found.Span[index] = exists ? (byte)1 : (byte)0;
+                }
+            }
+
             _metrics.Read(Stopwatch.GetElapsedTime(began), keys.Length);
-            return reply;
         }
         finally
         {
-            Unpin(request.ReadPoint);
+            Unpin(at.ReadPoint);
         }
-    }
-
-    private async Task<GetPagesReply> MakePagesAsync(PageKey[] keys, GetPagesRequest request, CancellationToken cancellation)
-    {
-        var pages = GC.AllocateUninitializedArray<byte>(keys.Length * PageRedo.PageSize);
-        var found = new byte[keys.Length];
-        var damaged = ReadPages(keys, request.ReadPoint, pages, found);
-        foreach (var (index, badRow, error) in damaged)
-        {
-            var page = pages.AsMemory(index * PageRedo.PageSize, PageRedo.PageSize);
-            found[index] = await RepairPageAsync(keys[index], request, badRow, error, page, cancellation).ConfigureAwait(false) ? (byte)1 : (byte)0;
-        }
-
-        return new GetPagesReply { Pages = UnsafeByteOperations.UnsafeWrap(pages), Found = UnsafeByteOperations.UnsafeWrap(found) };
     }
 
     /// <summary>CRC-32C of every page at a read point, in key order.</summary>
@@ -123,15 +132,15 @@ internal sealed partial class Segment
         return keys;
     }
 
-    private List<(int Index, bool BadRow, string Error)> ReadPages(PageKey[] keys, ulong readPoint, byte[] pages, byte[] found)
+    private List<(int Index, bool BadRow, string Error)>? ReadPages(ReadOnlySpan<PageKey> keys, ulong readPoint, Span<byte> pages, Span<byte> found)
     {
-        var damaged = new List<(int, bool, string)>();
+        List<(int, bool, string)>? damaged = null;
         var store = AcquireStore();
         var reader = _readers.TryTake(out var pooled) ? pooled : new PageReader(_options.PgVersion);
         try
         {
             // Floors before the iterator: collecting rows removes them before it removes the cut that hides them.
-            var floors = new ulong[keys.Length];
+            Span<ulong> floors = keys.Length <= FewPages ? stackalloc ulong[FewPages] : new ulong[keys.Length];
             for (int i = 0; i < keys.Length; i++)
             {
                 floors[i] = store.Cuts.Floor(keys[i], readPoint);
@@ -142,7 +151,7 @@ internal sealed partial class Segment
             {
                 try
                 {
-                    found[i] = reader.Read(iterator, keys[i], readPoint, floors[i], pages.AsSpan(i * PageRedo.PageSize, PageRedo.PageSize)) ? (byte)1 : (byte)0;
+                    found[i] = reader.Read(iterator, keys[i], readPoint, floors[i], pages.Slice(i * PageRedo.PageSize, PageRedo.PageSize)) ? (byte)1 : (byte)0;
                     if (reader.ChainLength > _options.CoalesceAfter)
                     {
                         _heat.Mark(keys[i]);
@@ -150,7 +159,7 @@ internal sealed partial class Segment
                 }
                 catch (StoreCorruptException e)
                 {
-                    damaged.Add((i, reader.HasRows, e.Message));
+                    (damaged ??= []).Add((i, reader.HasRows, e.Message));
                 }
             }
         }

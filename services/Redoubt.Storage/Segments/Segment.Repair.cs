@@ -67,20 +67,20 @@ internal sealed partial class Segment
     /// <summary>A page that cannot be made from what is stored here, from a peer that can; stored again as an image, if it is one row that is bad.</summary>
     /// <returns>False when the peer has no version of it: a zero page.</returns>
     private async Task<bool> RepairPageAsync(
-        PageKey key, GetPagesRequest request, bool badRow, string error, Memory<byte> page, CancellationToken cancellation)
+        PageKey key, ReadAt at, bool badRow, string error, Memory<byte> page, CancellationToken cancellation)
     {
         _metrics.Corrupt();
         _logger.CorruptionFound(Group, "page store", error);
         foreach (var peer in _peers.All)
         {
-            if (await AskPageAsync(peer, key, request, page, cancellation).ConfigureAwait(false) is not { } found)
+            if (await AskPageAsync(peer, key, at, page, cancellation).ConfigureAwait(false) is not { } found)
             {
                 continue;
             }
 
             if (badRow)
             {
-                await RestorePageAsync(peer, key, request, cancellation).ConfigureAwait(false);
+                await RestorePageAsync(peer, key, at, cancellation).ConfigureAwait(false);
             }
             else
             {
@@ -96,30 +96,36 @@ internal sealed partial class Segment
     }
 
     /// <summary>Stores a peer's image of a page at the applied LSN, where no run of changes can be in its middle.</summary>
-    private async Task RestorePageAsync(Peer peer, PageKey key, GetPagesRequest request, CancellationToken cancellation)
+    private async Task RestorePageAsync(Peer peer, PageKey key, ReadAt at, CancellationToken cancellation)
     {
-        ulong at;
+        ulong applied;
         lock (_gate)
         {
-            at = _apply.Applied;
+            applied = _apply.Applied;
         }
 
         var page = new byte[PageRedo.PageSize];
-        var ask = new GetPagesRequest(request) { ReadPoint = at, CompleteAt = at };
-        if (await AskPageAsync(peer, key, ask, page, cancellation).ConfigureAwait(false) == true)
+        if (await AskPageAsync(peer, key, at with { ReadPoint = applied, CompleteAt = applied }, page, cancellation).ConfigureAwait(false) == true)
         {
-            StoreImage(key, at, page);
+            StoreImage(key, applied, page);
             _metrics.Repaired();
-            _logger.CorruptionRepaired(Group, $"{key} at {new Lsn(at)} from {peer.Name}");
+            _logger.CorruptionRepaired(Group, $"{key} at {new Lsn(applied)} from {peer.Name}");
         }
     }
 
     /// <returns>Whether there is a version of the page; null when the peer does not say.</returns>
-    private async Task<bool?> AskPageAsync(Peer peer, PageKey key, GetPagesRequest request, Memory<byte> page, CancellationToken cancellation)
+    private async Task<bool?> AskPageAsync(Peer peer, PageKey key, ReadAt at, Memory<byte> page, CancellationToken cancellation)
     {
         var bytes = new byte[PageKey.EncodedLength];
         key.Write(bytes);
-        var ask = new GetPagesRequest(request) { Keys = Google.Protobuf.ByteString.CopyFrom(bytes) };
+        var ask = new GetPagesRequest
+        {
+            Segment = _peers.Id(Group),
+            Epoch = at.Epoch,
+            ReadPoint = at.ReadPoint,
+            CompleteAt = at.CompleteAt,
+            Keys = Google.Protobuf.ByteString.CopyFrom(bytes),
+        };
         try
         {
             var reply = await peer.Client.GetPagesAsync(ask, deadline: DateTime.UtcNow.AddSeconds(5), cancellationToken: cancellation)

@@ -286,22 +286,13 @@ internal sealed partial class Segment
     {
         try
         {
-            var bytes = new byte[PageKey.EncodedLength];
-            key.Write(bytes);
-            Protocol.V1.GetPagesRequest request;
+            ReadAt at;
             lock (_gate)
             {
-                request = new Protocol.V1.GetPagesRequest
-                {
-                    Segment = _peers.Id(Group),
-                    Epoch = _core.Epochs.Epoch,
-                    ReadPoint = _apply.Applied,
-                    CompleteAt = _apply.Applied,
-                    Keys = Google.Protobuf.ByteString.CopyFrom(bytes),
-                };
+                at = new ReadAt(_core.Epochs.Epoch, _apply.Applied, _apply.Applied);
             }
 
-            await GetPagesAsync(request, CancellationToken.None).ConfigureAwait(false);
+            await ReadPagesAsync(at, new[] { key }, new byte[PageRedo.PageSize], new byte[1], CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is StoreCorruptException or SegmentNotReadyException or EpochRefusedException or HorizonException or ObjectDisposedException)
         {

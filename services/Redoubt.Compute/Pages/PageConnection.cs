@@ -1,0 +1,184 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Redoubt.Compute.Volume;
+using Redoubt.Protocol;
+using Redoubt.Wal;
+
+namespace Redoubt.Compute.Pages;
+
+/// <summary>A page stream to one segment (<see cref="PageStream"/>), with blocking calls: for one thread at a time.</summary>
+public sealed class PageConnection : IDisposable
+{
+    private const int ConnectTimeoutMs = 2_000;
+    private const int ReplyTimeoutMs = 10_000;
+    private readonly Socket _socket;
+    private readonly byte[] _request = new byte[PageStream.MaxRequest];
+    private readonly byte[] _buffer = new byte[PageStream.ReplyHeaderLength + PageRedo.PageSize];
+    private int _start;
+    private int _end;
+    private uint _asked;
+    private uint _answered;
+
+    /// <summary>Connects.</summary>
+    /// <exception cref="SocketException">The process does not answer.</exception>
+    public PageConnection(GrpcSegment segment, ulong epoch)
+    {
+        var process = segment.Process;
+        _socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = ConnectTimeoutMs, ReceiveTimeout = ReplyTimeoutMs };
+        try
+        {
+            _socket.Connect(process.Host, process.Port);
+            SendAll(new StreamHello(PageStream.Magic, segment.Id.Volume, segment.Group, epoch, process.Secret).Encode());
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>For poll(2).</summary>
+    public int Descriptor => (int)_socket.Handle;
+
+    /// <summary>True while an answer is owed that nobody waits for any more.</summary>
+    public bool OwesAnswer => _answered != _asked;
+
+    /// <summary>Sends a request.</summary>
+    /// <exception cref="SocketException">The connection is broken.</exception>
+    public void Ask(ulong epoch, ulong readPoint, ReadOnlySpan<byte> keys, ActivityContext trace)
+    {
+        PageStream.WriteRequest(_request, new PageStreamRequest(++_asked, epoch, readPoint, readPoint, trace), keys.Length);
+        keys.CopyTo(_request.AsSpan(PageStream.RequestHeaderLength));
+        SendAll(_request.AsSpan(0, PageStream.RequestHeaderLength + keys.Length));
+    }
+
+    /// <summary>Waits for the answer to the last request; earlier ones are thrown away.</summary>
+    /// <param name="pages">Gets the pages; their number is what was asked for.</param>
+    /// <exception cref="PageUnavailableException">The segment refused, or answered something else.</exception>
+    /// <exception cref="SocketException">The connection is broken, or nothing came in time.</exception>
+    public void Receive(Span<byte> pages)
+    {
+        while (true)
+        {
+            Fill(PageStream.ReplyHeaderLength);
+            var header = _buffer.AsSpan(_start, PageStream.ReplyHeaderLength);
+            int length = BinaryPrimitives.ReadInt32LittleEndian(header) - (PageStream.ReplyHeaderLength - 4);
+            _answered = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
+            uint status = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
+            _start += PageStream.ReplyHeaderLength;
+            if (length is < 0 or > PageStream.MaxPages * PageRedo.PageSize || _asked - _answered > int.MaxValue)
+            {
+                throw new SocketException((int)SocketError.MessageSize);
+            }
+
+            if (_answered != _asked)
+            {
+                Skip(length);
+            }
+            else if (status == PageStream.Pages && length == pages.Length)
+            {
+                Take(pages);
+                return;
+            }
+            else
+            {
+                Refuse(status, length, pages.Length);
+            }
+        }
+    }
+
+    /// <summary>Throws away answers that have come and nobody waits for; false: one has not come yet, or the connection has ended.</summary>
+    /// <exception cref="SocketException">The connection is broken.</exception>
+    public bool TryDrain()
+    {
+        if (!OwesAnswer)
+        {
+            return !_socket.Poll(0, SelectMode.SelectRead);
+        }
+
+        while (OwesAnswer)
+        {
+            if (_start == _end && !_socket.Poll(0, SelectMode.SelectRead))
+            {
+                return false;
+            }
+
+            Fill(PageStream.ReplyHeaderLength);
+            var header = _buffer.AsSpan(_start, PageStream.ReplyHeaderLength);
+            _answered = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
+            _start += PageStream.ReplyHeaderLength;
+            Skip(BinaryPrimitives.ReadInt32LittleEndian(header) - (PageStream.ReplyHeaderLength - 4));
+        }
+
+        return true;
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private void Refuse(uint status, int length, int wanted)
+    {
+        if (status == PageStream.Pages || length > PageStream.MaxSentence)
+        {
+            Skip(length);
+            throw new PageUnavailableException($"the segment answered {length} bytes of pages where {wanted} were asked for");
+        }
+
+        Span<byte> sentence = stackalloc byte[PageStream.MaxSentence];
+        Take(sentence[..length]);
+        throw new PageUnavailableException(Encoding.UTF8.GetString(sentence[..length]));
+    }
+
+    private void SendAll(ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[_socket.Send(bytes)..];
+        }
+    }
+
+    /// <summary>Waits until so many bytes are in the buffer.</summary>
+    private void Fill(int wanted)
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+        }
+
+        while (_end < wanted)
+        {
+            _end += ReceiveSome(_buffer.AsSpan(_end));
+        }
+    }
+
+    private void Take(Span<byte> destination)
+    {
+        int here = Math.Min(destination.Length, _end - _start);
+        _buffer.AsSpan(_start, here).CopyTo(destination);
+        _start += here;
+        for (destination = destination[here..]; destination.Length > 0;)
+        {
+            destination = destination[ReceiveSome(destination)..];
+        }
+    }
+
+    private void Skip(int length)
+    {
+        int here = Math.Min(length, _end - _start);
+        _start += here;
+        for (length -= here; length > 0;)
+        {
+            length -= ReceiveSome(_buffer.AsSpan(0, Math.Min(length, _buffer.Length)));
+            _start = _end = 0;
+        }
+    }
+
+    private int ReceiveSome(Span<byte> destination)
+    {
+        int n = _socket.Receive(destination);
+        return n > 0 ? n : throw new SocketException((int)SocketError.ConnectionReset);
+    }
+}
