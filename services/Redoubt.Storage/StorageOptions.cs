@@ -55,7 +55,7 @@ public sealed record StorageOptions
     public long StartReadBytes { get; init; } = 64L << 20;
 
     /// <summary>Rate at which free space of heap pages is found out in the background (pages per second); 0: only when it is asked for.</summary>
-    public int FreeSpacePagesPerSecond { get; init; } = 250;
+    public int FreeSpacePagesPerSecond { get; init; } = 100;
 
     /// <summary>From the end of one such round over what has changed to the next: a page that changes all the time is looked at once a round.</summary>
     public TimeSpan FreeSpaceEvery { get; init; } = TimeSpan.FromMinutes(5);
@@ -138,7 +138,7 @@ public sealed record StorageOptions
             LogRetentionBytes = (long)Number("REDOUBT_LOG_RETENTION_MB", 1024, 0, int.MaxValue) << 20,
             LogFileBytes = Number("REDOUBT_LOG_FILE_MB", 16, 1, 1024) << 20,
             BlockCacheBytes = (long)Number("REDOUBT_PAGE_CACHE_MB", 48, 1, 1 << 20) << 20,
-            FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 250, 0, 1 << 20),
+            FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 100, 0, 1 << 20),
             ScrubBytesPerSecond = (long)Number("REDOUBT_SCRUB_MB_PER_S", 4, 0, 1 << 20) << 20,
             Drills = Optional("REDOUBT_DRILLS") == "1",
             JsonLogs = string.Equals(Optional("REDOUBT_LOG_FORMAT"), "json", StringComparison.OrdinalIgnoreCase),

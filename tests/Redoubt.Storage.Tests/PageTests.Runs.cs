@@ -109,6 +109,26 @@ public sealed partial class PageTests
     }
 
     [Fact]
+    public async Task A_row_of_many_changes_in_a_blob_file_is_collected_for_what_it_is()
+    {
+        const int Many = 400;
+        await using var volume = await TestVolume.StartAsync(1);
+        await using var writer = await OpenAsync(volume, [0]);
+        var ends = await CommitAsync(writer, [0], 60, before: 0);
+        Assert.NotNull(await ReadAsync(volume, 0, writer, writer.End, CommitLog));
+        ends = [.. ends, .. await CommitAsync(writer, [0], Many, before: 60)];
+        Assert.NotNull(await ReadAsync(volume, 0, writer, writer.End, CommitLog));
+        Assert.Equal([(ends[0], 60), (ends[60], Many)], await RowsAsync(volume, 0, writer, CommitLog));
+        volume.Server(0).Host.Segments[0].FlushNow();
+        Assert.NotEmpty(Directory.GetFiles(volume.DataDir(0), "*.blob", SearchOption.AllDirectories));
+
+        await writer.HeartbeatAsync(0, ends[250]);
+        (ulong, int)[] expected = [(ends[59], 0), (ends[60], Many)];
+        await TestVolume.Until(async () => expected.SequenceEqual(await RowsAsync(volume, 0, writer, CommitLog)), "the first row becomes an image");
+        await CommitsAreAsync(volume, 0, writer, ends, from: 250);
+    }
+
+    [Fact]
     public async Task Collecting_keeps_up_with_what_is_written()
     {
         const int Records = 20_000;

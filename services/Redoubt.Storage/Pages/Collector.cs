@@ -7,7 +7,7 @@ namespace Redoubt.Storage.Pages;
 internal sealed class Collector
 {
     /// <summary>A chain below the horizon that is at least so long becomes one image.</summary>
-    private const int ImageAfter = 8;
+    private const int ImageAfter = 32;
 
     private byte[] _cursor = [];
     private ulong _passHorizon;
@@ -37,7 +37,7 @@ internal sealed class Collector
         // What is remembered of a heap is good for one slice: it may grow.
         _heap = default;
         using var batch = new WriteBatch();
-        using var scan = store.NewIterator(scan: true);
+        using var scan = store.NewWalk();
         var group = new List<Row>();
         long removed = 0;
         int seen = 0, prefix = 0;
@@ -78,7 +78,7 @@ internal sealed class Collector
             }
 
             prefix = key[0] == StoreKeys.Page ? StoreKeys.PagePrefix : key.Length - 8;
-            group.Add(Row.Of(key, scan));
+            group.Add(Row.Of(key, scan.GetValueSpan(), store));
         }
 
         if (ended)
@@ -223,15 +223,25 @@ internal sealed class Collector
     /// <param name="Changes">Of a page's row: changes in it.</param>
     private readonly record struct Row(byte[] Key, ulong Last, RowKind Kind, int Changes)
     {
-        public static Row Of(ReadOnlySpan<byte> key, Iterator scan)
+        /// <param name="key">Its key.</param>
+        /// <param name="value">Its value; empty when it stands in a blob file.</param>
+        /// <param name="store">Where to read it then, unless the key says what it is.</param>
+        public static Row Of(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, PageStore store)
         {
+            byte[] copy = key.ToArray();
             if (key[0] != StoreKeys.Page)
             {
-                return new Row(key.ToArray(), StoreKeys.LsnOf(key), default, 0);
+                return new Row(copy, StoreKeys.LsnOf(key), default, 0);
             }
 
-            var (kind, last, changes) = RowValue.Peek(StoreKeys.PageLsn(key), scan.GetValueSpan());
-            return new Row(key.ToArray(), last, kind, changes);
+            ulong first = StoreKeys.PageLsn(key);
+            if (StoreKeys.IsMadeImage(key))
+            {
+                return new Row(copy, first, RowKind.Image, 0);
+            }
+
+            var (kind, last, changes) = RowValue.Peek(first, value.Length > 0 ? value : store.Get(copy));
+            return new Row(copy, last, kind, changes);
         }
     }
 }

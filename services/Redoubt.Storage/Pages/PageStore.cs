@@ -67,6 +67,9 @@ internal sealed class PageStore : IDisposable
     /// <summary>A consistent view; dispose it soon.</summary>
     public Iterator NewIterator(bool scan = false) => _db.NewIterator(fillCache: !scan);
 
+    /// <summary>A consistent view in which large values are empty.</summary>
+    public Iterator NewWalk() => _db.NewWalk();
+
     /// <summary>Throws when the iterator stopped for another reason than having reached the end.</summary>
     /// <exception cref="StoreCorruptException">A block fails its checksum, or cannot be read.</exception>
     public static void Check(Iterator iterator)

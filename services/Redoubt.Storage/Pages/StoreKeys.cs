@@ -88,6 +88,9 @@ internal static class StoreKeys
     /// <summary>LSN in a page row's key.</summary>
     public static ulong PageLsn(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt64BigEndian(key[PagePrefix..]);
 
+    /// <summary>True for a page's row that is known to be an image by its key.</summary>
+    public static bool IsMadeImage(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt16BigEndian(key[(PagePrefix + 8)..]) == AfterAll;
+
     /// <summary>LSN at the end of any other version's key.</summary>
     public static ulong LsnOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt64BigEndian(key[^8..]);
 

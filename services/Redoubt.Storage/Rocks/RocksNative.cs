@@ -173,6 +173,9 @@ internal static unsafe partial class RocksNative
     public static partial void rocksdb_readoptions_set_total_order_seek(nint options, byte yes);
 
     [LibraryImport(Library)]
+    public static partial void rocksdb_readoptions_set_allow_unprepared_value(nint options, byte yes);
+
+    [LibraryImport(Library)]
     public static partial void rocksdb_readoptions_set_fill_cache(nint options, byte yes);
 
     [LibraryImport(Library)]
