@@ -54,6 +54,7 @@ internal sealed class LogFile : IDisposable
     }
 
     /// <summary>Makes a file of zeros with its header, durable, name included.</summary>
+    /// <remarks>Written a block at a time: a large write makes large folios in the page cache, all of which each small write and sync later walks over.</remarks>
     public static LogFile Create(string folder, ulong sequence, int size)
     {
         string path = System.IO.Path.Combine(folder, NameOf(sequence));
@@ -61,14 +62,14 @@ internal sealed class LogFile : IDisposable
         var handle = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         try
         {
-            var zeros = new byte[1 << 20];
-            WriteHeader(zeros, sequence, size);
-            for (int at = 0; at < size; at += zeros.Length)
+            var block = new byte[HeaderLength];
+            WriteHeader(block, sequence, size);
+            for (int at = 0; at < size; at += block.Length)
             {
-                RandomAccess.Write(handle, zeros.AsSpan(0, Math.Min(zeros.Length, size - at)), at);
+                RandomAccess.Write(handle, block.AsSpan(0, Math.Min(block.Length, size - at)), at);
                 if (at == 0)
                 {
-                    zeros.AsSpan(0, HeaderLength).Clear();
+                    block.AsSpan().Clear();
                 }
             }
 

@@ -78,7 +78,7 @@ internal sealed class Collector
             }
 
             prefix = key[0] == StoreKeys.Page ? StoreKeys.PagePrefix : key.Length - 8;
-            group.Add(Row.Of(key, scan.GetValueSpan(), store));
+            group.Add(Row.Of(key, scan.GetValueSpan()));
         }
 
         if (ended)
@@ -143,18 +143,33 @@ internal sealed class Collector
         return remove;
     }
 
-    /// <remarks>A run that reaches beyond the horizon stays whole, and an image never stands in the middle of one.</remarks>
+    /// <remarks>A run that reaches beyond the horizon stays whole, and an image never stands in the middle of one. Rows do not overlap: what a row in a
+    /// blob file holds is looked at only where the keys of its neighbours do not say enough.</remarks>
     private long CollectPage(PageStore store, PgVersion version, List<Row> rows, WriteBatch batch)
     {
         var key = PageKey.Read(rows[0].Key.AsSpan(1));
         ulong floor = store.Cuts.Floor(key, _passHorizon);
-        int hidden = floor == 0 ? 0 : rows.FindLastIndex(r => r.Last <= floor) + 1;
-        int newest = rows.FindLastIndex(r => r.Last <= _passHorizon);
-        int start = newest;
-        int changes = newest >= hidden ? rows[newest].Changes : 0;
-        while (start > hidden && rows[start].Kind == RowKind.Change)
+        if (rows.Count == 1 && floor == 0)
         {
-            changes += rows[--start].Changes;
+            return 0;
+        }
+
+        int hidden = floor == 0 ? 0 : LastUpTo(store, rows, floor) + 1;
+        int newest = LastUpTo(store, rows, _passHorizon);
+        int start = newest;
+        int changes = 0;
+        for (; start >= hidden; start--)
+        {
+            if (start > hidden)
+            {
+                Look(store, rows, start);
+            }
+
+            changes += rows[start].Changes;
+            if (start == hidden || rows[start].Kind != RowKind.Change)
+            {
+                break;
+            }
         }
 
         int remove = Math.Max(hidden, Math.Max(start, 0));
@@ -176,6 +191,26 @@ internal sealed class Collector
         }
 
         return remove;
+    }
+
+    /// <summary>Index of the last row that ends at or below an LSN; -1: none does.</summary>
+    private static int LastUpTo(PageStore store, List<Row> rows, ulong lsn)
+    {
+        int i = rows.FindLastIndex(r => r.First <= lsn);
+        if (i >= 0)
+        {
+            Look(store, rows, i);
+        }
+
+        return i >= 0 && rows[i].Last > lsn ? i - 1 : i;
+    }
+
+    private static void Look(PageStore store, List<Row> rows, int i)
+    {
+        if (rows[i].IsUnread)
+        {
+            rows[i] = Row.Of(rows[i].Key, store.Get(rows[i].Key));
+        }
     }
 
     private static List<(byte[], RelFileLocator, byte, uint, ulong)> CutsBelow(PageStore store, ulong horizon)
@@ -218,30 +253,33 @@ internal sealed class Collector
 
     /// <summary>A row of the scan.</summary>
     /// <param name="Key">Its key.</param>
+    /// <param name="First">LSN in its key.</param>
     /// <param name="Last">Newest LSN in it.</param>
     /// <param name="Kind">Of a page's row: what it is.</param>
     /// <param name="Changes">Of a page's row: changes in it.</param>
-    private readonly record struct Row(byte[] Key, ulong Last, RowKind Kind, int Changes)
+    /// <param name="IsUnread">It stands in a blob file, and only its key is known.</param>
+    private readonly record struct Row(byte[] Key, ulong First, ulong Last, RowKind Kind, int Changes, bool IsUnread)
     {
         /// <param name="key">Its key.</param>
         /// <param name="value">Its value; empty when it stands in a blob file.</param>
-        /// <param name="store">Where to read it then, unless the key says what it is.</param>
-        public static Row Of(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, PageStore store)
+        public static Row Of(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
         {
             byte[] copy = key.ToArray();
             if (key[0] != StoreKeys.Page)
             {
-                return new Row(copy, StoreKeys.LsnOf(key), default, 0);
+                ulong lsn = StoreKeys.LsnOf(key);
+                return new Row(copy, lsn, lsn, default, 0, IsUnread: false);
             }
 
             ulong first = StoreKeys.PageLsn(key);
-            if (StoreKeys.IsMadeImage(key))
+            if (value.Length == 0)
             {
-                return new Row(copy, first, RowKind.Image, 0);
+                bool image = StoreKeys.IsMadeImage(key);
+                return new Row(copy, first, first, RowKind.Image, image ? 0 : 1, IsUnread: !image);
             }
 
-            var (kind, last, changes) = RowValue.Peek(first, value.Length > 0 ? value : store.Get(copy));
-            return new Row(copy, last, kind, changes);
+            var (kind, last, changes) = RowValue.Peek(first, value);
+            return new Row(copy, first, last, kind, changes, IsUnread: false);
         }
     }
 }
