@@ -6,8 +6,8 @@ using Redoubt.Wal;
 namespace Redoubt.Verify;
 
 /// <summary>
-/// A stock PostgreSQL server in a folder of its own: initdb, start, stop, psql. It listens on a unix socket in that folder only, and
-/// runs as an ordinary user when this process is root (PostgreSQL refuses root). Not thread-safe.
+/// A stock PostgreSQL server in a folder of its own: initdb, start, stop, psql. It listens on a unix socket in that folder, and on 127.0.0.1 when it
+/// has a TCP port; it runs as an ordinary user when this process is root (PostgreSQL refuses root). Not thread-safe.
 /// </summary>
 public sealed partial class StockPostgres : IAsyncDisposable
 {
@@ -58,8 +58,14 @@ public sealed partial class StockPostgres : IAsyncDisposable
     /// <summary>Process id of the postmaster, 0 when it does not run.</summary>
     public int ProcessId => _process is { HasExited: false } process ? process.Id : 0;
 
-    /// <summary>Where it listens; the port is part of the socket's name only.</summary>
-    public const int Port = 5432;
+    /// <summary>Port on 127.0.0.1; 0: none, clients use the socket.</summary>
+    public int TcpPort { get; init; }
+
+    /// <summary>Host that clients name: an address, or the socket's folder.</summary>
+    public string Host => TcpPort == 0 ? Folder : "127.0.0.1";
+
+    /// <summary>Port that clients name; part of the socket's name too.</summary>
+    public int Port => TcpPort == 0 ? 5432 : TcpPort;
 
     /// <summary>What connections made here call themselves.</summary>
     public const string ApplicationName = "redoubt_verify";
@@ -67,7 +73,7 @@ public sealed partial class StockPostgres : IAsyncDisposable
     /// <summary>Npgsql's connection string as superuser, without pooling.</summary>
     public string ConnectionString(string database = "postgres") => new NpgsqlConnectionStringBuilder
     {
-        Host = Folder,
+        Host = Host,
         Port = Port,
         Username = "postgres",
         Database = database,
@@ -110,7 +116,7 @@ public sealed partial class StockPostgres : IAsyncDisposable
         List<string> arguments =
         [
             "-D", DataFolder, "-k", Folder, "-p", Port.ToString(CultureInfo.InvariantCulture),
-            "-c", "listen_addresses=", "-c", "logging_collector=off", "-c", "log_destination=stderr",
+            "-c", TcpPort == 0 ? "listen_addresses=" : "listen_addresses=127.0.0.1", "-c", "logging_collector=off", "-c", "log_destination=stderr",
         ];
         foreach (var (name, value) in settings)
         {

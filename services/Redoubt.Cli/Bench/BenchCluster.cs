@@ -69,6 +69,9 @@ internal sealed class BenchCluster : IAsyncDisposable
     /// <summary>The cluster as it is now.</summary>
     public Task<ClusterStatus> StatusAsync() => _supervisor.StatusAsync();
 
+    /// <summary>Stops all its processes until the result is disposed.</summary>
+    public async Task<PausedProcesses> PauseAsync() => new([.. (await StatusAsync()).Processes.Select(p => p.Pid ?? 0)]);
+
     /// <summary>SIGKILL for the whole tree of a process; it comes back.</summary>
     public Task KillAsync(string target) => _supervisor.DrillAsync("kill", target, 0);
 

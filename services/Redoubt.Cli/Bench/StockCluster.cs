@@ -5,7 +5,10 @@ using Redoubt.Wal;
 
 namespace Redoubt.Cli.Bench;
 
-/// <summary>The comparator: a stock PostgreSQL, with as many streaming standbys as make the same number of durable copies.</summary>
+/// <summary>
+/// The comparator: a stock PostgreSQL, with as many streaming standbys as make the same number of durable copies. Clients and standbys come over TCP, as
+/// Redoubt's clients and segments do.
+/// </summary>
 internal sealed class StockCluster : IAsyncDisposable
 {
     private readonly string _folder;
@@ -28,7 +31,7 @@ internal sealed class StockCluster : IAsyncDisposable
         string bin = await PostgresBinaries.EnsureAsync(major, cancellation: cancellation);
         string folder = Directory.CreateTempSubdirectory("redoubt-stock-").FullName;
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        var primary = new StockPostgres((PgVersion)major, bin, Path.Combine(folder, "p"));
+        var primary = new StockPostgres((PgVersion)major, bin, Path.Combine(folder, "p")) { TcpPort = Local.FreePorts.Take(1)[0] };
         await primary.InitDbAsync(checksums: false, cancellation);
         var all = new Dictionary<string, string>(settings);
         await primary.StartAsync(all, cancellation);
@@ -59,7 +62,7 @@ internal sealed class StockCluster : IAsyncDisposable
             var settings = new Dictionary<string, string>(_settings)
             {
                 ["synchronous_standby_names"] = "",
-                ["primary_conninfo"] = $"host={Primary.Folder} port={StockPostgres.Port} user=postgres application_name=s{i}",
+                ["primary_conninfo"] = $"host={Primary.Host} port={Primary.Port} user=postgres application_name=s{i}",
                 ["shared_buffers"] = "32MB",
             };
             await _standbys[i].StartAsync(settings, cancellation);
@@ -68,6 +71,9 @@ internal sealed class StockCluster : IAsyncDisposable
         // A first commit proves that enough standbys stream.
         await Primary.ExecuteAsync("CREATE TABLE streaming AS SELECT 1 AS i", cancellation);
     }
+
+    /// <summary>Stops all its processes until the result is disposed.</summary>
+    public Local.PausedProcesses Pause() => new([Primary.ProcessId, .. _standbys.Select(s => s.ProcessId)]);
 
     /// <summary>SIGKILL for the primary's whole tree, then a start that recovers from the log. Returns when it takes connections.</summary>
     public async Task CrashAndRecoverAsync(Action killed, CancellationToken cancellation)

@@ -16,6 +16,7 @@ public static partial class ProcessTree
     /// <summary>SIGTERM.</summary>
     public const int Terminate = 15;
 
+    private const int Continue = 18;
     private const int Stop = 19;
 
     /// <summary>Sends a signal; false when the process is gone.</summary>
@@ -63,6 +64,17 @@ public static partial class ProcessTree
 
         WaitUntilGone(left);
     }
+
+    /// <summary>SIGSTOP for a process and all below it; returns which they are.</summary>
+    public static IReadOnlyList<int> Pause(int root)
+    {
+        var all = new List<int>();
+        Freeze(root, all);
+        return all;
+    }
+
+    /// <summary>SIGCONT.</summary>
+    public static void Resume(int pid) => _ = Signal(pid, Continue);
 
     /// <summary>Stops a process and all below it, a look at all processes a round, until a round finds nobody new: a stopped process forks no more.</summary>
     private static void Freeze(int root, List<int> all)
