@@ -79,4 +79,7 @@ internal static partial class Log
 
     [LoggerMessage(25, LogLevel.Warning, "a stream was refused or broken off: {Reason}")]
     public static partial void StreamRefused(this ILogger log, string reason);
+
+    [LoggerMessage(26, LogLevel.Error, "a page read failed")]
+    public static partial void PageReadFailed(this ILogger log, Exception error);
 }

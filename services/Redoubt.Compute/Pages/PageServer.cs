@@ -134,6 +134,11 @@ public sealed class PageServer : IDisposable
         {
             // the process has gone, or we go
         }
+        catch (Exception e)
+        {
+            // The process sees its connection end and fails its read; the others go on.
+            _logger.PageServerFailed(e);
+        }
         finally
         {
             _connections.TryRemove(connection, out _);

@@ -35,6 +35,9 @@ internal static partial class LogMessages
     [LoggerMessage(10, LogLevel.Warning, "{First} ({Count} pages) not served: {Detail}")]
     public static partial void PagesUnavailable(this ILogger logger, PageKey first, int count, string detail);
 
+    [LoggerMessage(26, LogLevel.Error, "A page request failed")]
+    public static partial void PageServerFailed(this ILogger logger, Exception error);
+
     [LoggerMessage(11, LogLevel.Information, "Killed {Count} process(es) that an earlier run left behind")]
     public static partial void KilledLeftovers(this ILogger logger, int count);
 

@@ -4,14 +4,13 @@ using System.Text;
 using Redoubt.Protocol;
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.Pages;
-using Redoubt.Storage.Rocks;
 using Redoubt.Storage.Segments;
 using Redoubt.Wal;
 
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>A compute's page stream (<see cref="PageStream"/>): one request after the other, on one thread.</summary>
-internal sealed class PageStreamHandler(Socket socket, Segment segment, DrillState drills)
+internal sealed class PageStreamHandler(Socket socket, Segment segment, DrillState drills, ILogger logger)
 {
     private const int SendTimeoutMs = 10_000;
     private readonly byte[] _request = new byte[PageStream.MaxRequest];
@@ -100,9 +99,13 @@ internal sealed class PageStreamHandler(Socket socket, Segment segment, DrillSta
 
             PageStream.WriteReply(_reply, header.Number, PageStream.Pages, length);
         }
-        catch (Exception e) when (e is EpochRefusedException or SegmentNotReadyException or HorizonException or StoreCorruptException or RocksDbException
-            or ArgumentException or ObjectDisposedException)
+        catch (Exception e)
         {
+            if (e is not (EpochRefusedException or SegmentNotReadyException or HorizonException or StoreCorruptException or ObjectDisposedException))
+            {
+                logger.PageReadFailed(e);
+            }
+
             string sentence = e.Message.Length > PageStream.MaxSentence / 4 ? e.Message[..(PageStream.MaxSentence / 4)] : e.Message;
             length = Encoding.UTF8.GetBytes(sentence, _reply.AsSpan(PageStream.ReplyHeaderLength));
             PageStream.WriteReply(_reply, header.Number, PageStream.Refused, length);

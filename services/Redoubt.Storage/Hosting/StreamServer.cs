@@ -55,7 +55,7 @@ internal sealed class StreamServer(StorageOptions options, DrillState drills, Fu
                 }
                 else
                 {
-                    new PageStreamHandler(socket, segment, drills).Run();
+                    new PageStreamHandler(socket, segment, drills, logger).Run();
                 }
             }
         }

@@ -170,7 +170,7 @@ internal sealed partial class Segment
         {
             Upkeep();
         }
-        catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
+        catch (Exception e)
         {
             SuspectStore(e);
             _logger.BackgroundFailed(Group, e.Message);
@@ -192,7 +192,7 @@ internal sealed partial class Segment
             _scrubbedOnce |= _scrubLogAfter == 0;
             ScrubRows(ref _scrubRowsAt, Math.Min(_options.ScrubBytesPerSecond, Math.Max(MinScrubRowBytesPerSecond, _scrubRowBytes / RowScrubSeconds)));
         }
-        catch (Exception e) when (e is StoreCorruptException or RocksDbException or IOException or ObjectDisposedException)
+        catch (Exception e)
         {
             SuspectStore(e);
             _logger.BackgroundFailed(Group, e.Message);
