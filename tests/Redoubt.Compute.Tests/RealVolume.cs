@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using Redoubt.Cli.Local;
 using Redoubt.Cli.Toolchain;
 using Redoubt.Protocol;
 
@@ -31,8 +32,8 @@ internal sealed class RealVolume : IAsyncDisposable
         _shim = shim;
         _folder = Directory.CreateTempSubdirectory("redoubt-compute-").FullName;
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
-        _ports = FreePorts(shape.Copies);
-        _httpPorts = FreePorts(shape.Copies);
+        _ports = FreePorts.Take(shape.Copies);
+        _httpPorts = FreePorts.Take(shape.Copies);
     }
 
     /// <summary>Starts the storage processes.</summary>
@@ -58,7 +59,7 @@ internal sealed class RealVolume : IAsyncDisposable
     /// <summary>Starts an agent with an empty disk and waits until it is ready.</summary>
     public async Task<RealAgent> StartAgentAsync(string name)
     {
-        int[] ports = FreePorts(2);
+        int[] ports = FreePorts.Take(2);
         var process = Launch("Redoubt.Compute.dll", name, new()
         {
             ["REDOUBT_HTTP_LISTEN"] = $"127.0.0.1:{ports[0]}",
@@ -134,13 +135,4 @@ internal sealed class RealVolume : IAsyncDisposable
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        Array.ForEach(listeners, l => l.Start());
-        int[] ports = [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
-        Array.ForEach(listeners, l => l.Stop());
-        return ports;
-    }
 }

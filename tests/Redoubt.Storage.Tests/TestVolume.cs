@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Grpc.Net.Client;
+using Redoubt.Cli.Local;
 using Redoubt.Protocol;
 using Redoubt.Protocol.V1;
 using Redoubt.Wal;
@@ -22,7 +23,7 @@ internal sealed class TestVolume : IAsyncDisposable
         _change = change;
         _servers = new StorageServer?[shape.Copies];
         _channels = new GrpcChannel?[shape.Copies];
-        _ports = FreePorts(shape.Copies);
+        _ports = FreePorts.Take(shape.Copies);
     }
 
     public VolumeShape Shape { get; }
@@ -141,14 +142,5 @@ internal sealed class TestVolume : IAsyncDisposable
         }
 
         Directory.Delete(_root, recursive: true);
-    }
-
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        Array.ForEach(listeners, l => l.Start());
-        int[] ports = [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
-        Array.ForEach(listeners, l => l.Stop());
-        return ports;
     }
 }

@@ -4,23 +4,8 @@ using System.Net.Sockets;
 namespace Redoubt.Cli.Local;
 
 /// <summary>Ports on loopback.</summary>
-internal static class FreePorts
+internal static partial class FreePorts
 {
-    /// <summary>Ports that nobody listens on, all different.</summary>
-    public static int[] Take(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        try
-        {
-            listeners.ForEach(listener => listener.Start());
-            return [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        }
-        finally
-        {
-            listeners.ForEach(listener => listener.Stop());
-        }
-    }
-
     /// <summary>The wanted port, or the next one that is free.</summary>
     /// <exception cref="CliException">None of the next hundred is free.</exception>
     public static int From(int wanted)
