@@ -25,25 +25,12 @@ public sealed class PageConnection : IDisposable
     /// <exception cref="SocketException">The process does not answer.</exception>
     public PageConnection(GrpcSegment segment, ulong epoch)
     {
-        var process = segment.Process;
-        _socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = ConnectTimeoutMs, ReceiveTimeout = ReplyTimeoutMs };
-        try
-        {
-            _socket.Connect(process.Host, process.Port);
-            SendAll(new StreamHello(PageStream.Magic, segment.Id.Volume, segment.Group, epoch, process.Secret).Encode());
-        }
-        catch
-        {
-            _socket.Dispose();
-            throw;
-        }
+        _socket = segment.OpenStream(PageStream.Magic, epoch, ConnectTimeoutMs);
+        _socket.ReceiveTimeout = ReplyTimeoutMs;
     }
 
     /// <summary>For poll(2).</summary>
     public int Descriptor => (int)_socket.Handle;
-
-    /// <summary>True while an answer is owed that nobody waits for any more.</summary>
-    public bool OwesAnswer => _answered != _asked;
 
     /// <summary>Sends a request.</summary>
     /// <exception cref="SocketException">The connection is broken.</exception>
@@ -62,17 +49,7 @@ public sealed class PageConnection : IDisposable
     {
         while (true)
         {
-            Fill(PageStream.ReplyHeaderLength);
-            var header = _buffer.AsSpan(_start, PageStream.ReplyHeaderLength);
-            int length = BinaryPrimitives.ReadInt32LittleEndian(header) - (PageStream.ReplyHeaderLength - 4);
-            _answered = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
-            uint status = BinaryPrimitives.ReadUInt32LittleEndian(header[8..]);
-            _start += PageStream.ReplyHeaderLength;
-            if (length is < 0 or > PageStream.MaxPages * PageRedo.PageSize || _asked - _answered > int.MaxValue)
-            {
-                throw new SocketException((int)SocketError.MessageSize);
-            }
-
+            var (status, length) = ReceiveHeader();
             if (_answered != _asked)
             {
                 Skip(length);
@@ -93,29 +70,38 @@ public sealed class PageConnection : IDisposable
     /// <exception cref="SocketException">The connection is broken.</exception>
     public bool TryDrain()
     {
-        if (!OwesAnswer)
+        if (_answered == _asked)
         {
             return !_socket.Poll(0, SelectMode.SelectRead);
         }
 
-        while (OwesAnswer)
+        while (_answered != _asked)
         {
             if (_start == _end && !_socket.Poll(0, SelectMode.SelectRead))
             {
                 return false;
             }
 
-            Fill(PageStream.ReplyHeaderLength);
-            var header = _buffer.AsSpan(_start, PageStream.ReplyHeaderLength);
-            _answered = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
-            _start += PageStream.ReplyHeaderLength;
-            Skip(BinaryPrimitives.ReadInt32LittleEndian(header) - (PageStream.ReplyHeaderLength - 4));
+            Skip(ReceiveHeader().Length);
         }
 
         return true;
     }
 
     public void Dispose() => _socket.Dispose();
+
+    /// <summary>Waits for the next answer's header, and notes which request it is for.</summary>
+    private (uint Status, int Length) ReceiveHeader()
+    {
+        Fill(PageStream.ReplyHeaderLength);
+        var header = _buffer.AsSpan(_start, PageStream.ReplyHeaderLength);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(header) - (PageStream.ReplyHeaderLength - 4);
+        _answered = BinaryPrimitives.ReadUInt32LittleEndian(header[4..]);
+        _start += PageStream.ReplyHeaderLength;
+        return length is >= 0 and <= PageStream.MaxPages * PageRedo.PageSize && _asked - _answered <= int.MaxValue
+            ? (BinaryPrimitives.ReadUInt32LittleEndian(header[8..]), length)
+            : throw new SocketException((int)SocketError.MessageSize);
+    }
 
     private void Refuse(uint status, int length, int wanted)
     {

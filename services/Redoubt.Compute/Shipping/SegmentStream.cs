@@ -334,27 +334,6 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         return await broken.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Connects and says hello with blocking calls: a socket that .NET's asynchronous engine has once seen wakes its threads for ever after, with
-    /// every acknowledgement that <see cref="AckThread"/> reads.</summary>
-    private Socket Connect()
-    {
-        var process = segment.Process;
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = (int)CallTimeout.TotalMilliseconds };
-        try
-        {
-            socket.Connect(process.Host, process.Port);
-            ReadOnlySpan<byte> hello = new StreamHello(LogStream.Magic, segment.Id.Volume, segment.Group, writer.Volume.Epoch, process.Secret).Encode();
-            while (hello.Length > 0)
-            {
-                hello = hello[socket.Send(hello)..];
-            }
-
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
+    /// <summary>Blocking: every acknowledgement that <see cref="AckThread"/> reads would wake the threads of the asynchronous engine too.</summary>
+    private Socket Connect() => segment.OpenStream(LogStream.Magic, writer.Volume.Epoch, (int)CallTimeout.TotalMilliseconds);
 }

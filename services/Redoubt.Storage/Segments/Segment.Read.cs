@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Google.Protobuf;
+using Redoubt.Protocol;
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.Pages;
@@ -14,7 +15,6 @@ internal sealed partial class Segment
     /// <summary>Most pages in one request.</summary>
     public const int MaxPages = 4096;
 
-    private const int FewPages = 64;
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(10);
     private readonly System.Collections.Concurrent.ConcurrentBag<PageReader> _readers = [];
 
@@ -140,7 +140,7 @@ internal sealed partial class Segment
         try
         {
             // Floors before the iterator: collecting rows removes them before it removes the cut that hides them.
-            Span<ulong> floors = keys.Length <= FewPages ? stackalloc ulong[FewPages] : new ulong[keys.Length];
+            Span<ulong> floors = keys.Length <= PageStream.MaxPages ? stackalloc ulong[PageStream.MaxPages] : new ulong[keys.Length];
             for (int i = 0; i < keys.Length; i++)
             {
                 floors[i] = store.Cuts.Floor(keys[i], readPoint);
