@@ -51,15 +51,15 @@ internal sealed class PageHeaderReader(PgVersion version)
     /// <summary>Timeline of the last header read.</summary>
     public uint Timeline { get; private set; }
 
-    /// <summary>False when not all of the header is there. Magic 0 in the result: the page was never written.</summary>
-    /// <exception cref="WalFormatException">Not a header of this place and version.</exception>
-    public bool TryRead(Lsn page, ReadOnlySpan<byte> bytes, out PageHeader header)
+    /// <summary>What is wrong with a header for this place and version; null when nothing is. Magic 0 in the result: not all of it is there, or the
+    /// page was never written.</summary>
+    public string? Read(Lsn page, ReadOnlySpan<byte> bytes, out PageHeader header)
     {
         header = default;
         int length = WalAddress.PageHeaderLength(page);
         if (bytes.Length < length)
         {
-            return false;
+            return null;
         }
 
         header = new PageHeader(
@@ -68,34 +68,34 @@ internal sealed class PageHeaderReader(PgVersion version)
             BinaryPrimitives.ReadUInt32LittleEndian(bytes[16..]));
         if (header.Magic == 0 && bytes[..length].IndexOfAnyExcept((byte)0) < 0)
         {
-            return true;
+            return null;
         }
 
         if (header.Magic != _magic)
         {
-            throw new WalFormatException(page, $"Page magic is {header.Magic:X4}, not {_magic:X4} of PostgreSQL {(int)version}.");
+            return $"Page magic is {header.Magic:X4}, not {_magic:X4} of PostgreSQL {(int)version}.";
         }
 
         bool isLong = (header.Info & PageHeader.LongHeader) != 0;
         if ((header.Info & ~PageHeader.AllFlags) != 0 || isLong != (length == WalAddress.LongHeaderLength))
         {
-            throw new WalFormatException(page, $"Page flags {header.Info:X4} cannot be right for this place.");
+            return $"Page flags {header.Info:X4} cannot be right for this place.";
         }
 
         ulong address = BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]);
         if (address != page.Value)
         {
-            throw new WalFormatException(page, $"The page says that it is at {new Lsn(address)}.");
+            return $"The page says that it is at {new Lsn(address)}.";
         }
 
         if (isLong
             && (BinaryPrimitives.ReadUInt32LittleEndian(bytes[32..]) != WalAddress.SegmentSize
                 || BinaryPrimitives.ReadUInt32LittleEndian(bytes[36..]) != WalAddress.PageSize))
         {
-            throw new WalFormatException(page, "The segment was written with another wal_segment_size or XLOG_BLCKSZ than 16 MiB and 8 KiB.");
+            return "The segment was written with another wal_segment_size or XLOG_BLCKSZ than 16 MiB and 8 KiB.";
         }
 
         Timeline = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
-        return true;
+        return null;
     }
 }

@@ -8,41 +8,37 @@ internal static class RecordHeader
     /// <summary><c>XLogRecordMaxSize</c>, bytes.</summary>
     public const uint MaxLength = 1020 * 1024 * 1024;
 
-    private const int CrcOffset = 20;
+    /// <summary>Offset of <c>xl_crc</c>, which covers everything but itself.</summary>
+    public const int CrcOffset = 20;
+
     private const byte Switch = 0x40;
 
-    public static void CheckLength(Lsn start, uint length)
-    {
-        if (length is < WalRecord.HeaderLength or > MaxLength)
-        {
-            throw new WalFormatException(start, $"Record length {length} is impossible.");
-        }
-    }
+    /// <summary>What is wrong with <c>xl_tot_len</c>; null when nothing is.</summary>
+    public static string? LengthError(uint length) => length is < WalRecord.HeaderLength or > MaxLength ? $"Record length {length} is impossible." : null;
 
-    public static void Check(Lsn start, ReadOnlySpan<byte> header, Lsn lastStart, bool knowsPrev)
+    /// <summary>What is wrong with a header; null when nothing is.</summary>
+    public static string? Error(Lsn start, ReadOnlySpan<byte> header, Lsn lastStart, bool knowsPrev)
     {
         byte rmgr = header[17];
         if (!RmgrId.IsValid(rmgr))
         {
-            throw new WalFormatException(start, $"Resource manager id {rmgr} does not exist.");
+            return $"Resource manager id {rmgr} does not exist.";
         }
 
         var prev = new Lsn(BinaryPrimitives.ReadUInt64LittleEndian(header[8..]));
-        if (knowsPrev ? prev != lastStart : prev >= start)
+        if (knowsPrev ? prev == lastStart : prev < start)
         {
-            throw new WalFormatException(
-                start, knowsPrev ? $"xl_prev is {prev}, but the record before starts at {lastStart}." : $"xl_prev {prev} is not before the record.");
+            return null;
         }
+
+        return knowsPrev ? $"xl_prev is {prev}, but the record before starts at {lastStart}." : $"xl_prev {prev} is not before the record.";
     }
 
-    public static void CheckCrc(Lsn start, ReadOnlySpan<byte> record)
+    /// <summary>What is wrong when a record's CRC-32C is <paramref name="actual"/>; null when nothing is.</summary>
+    public static string? CrcError(ReadOnlySpan<byte> header, uint actual)
     {
-        uint stored = BinaryPrimitives.ReadUInt32LittleEndian(record[CrcOffset..]);
-        uint actual = Crc(record);
-        if (actual != stored)
-        {
-            throw new WalFormatException(start, $"The record's CRC is {actual:X8}, not {stored:X8} as it says: its bytes are damaged.");
-        }
+        uint stored = BinaryPrimitives.ReadUInt32LittleEndian(header[CrcOffset..]);
+        return actual != stored ? $"The record's CRC is {actual:X8}, not {stored:X8} as it says: its bytes are damaged." : null;
     }
 
     /// <summary>CRC-32C over the data, then over the header up to the CRC itself.</summary>

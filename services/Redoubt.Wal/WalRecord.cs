@@ -10,7 +10,9 @@ namespace Redoubt.Wal;
 /// <param name="end">Position after the record, aligned to 8 (<c>EndRecPtr</c>): the LSN that the pages it changes get.
 /// After <c>XLOG_SWITCH</c> it is the start of the next segment.</param>
 /// <param name="bytes"><c>xl_tot_len</c> bytes; not padded.</param>
-public readonly ref struct WalRecord(Lsn start, Lsn end, ReadOnlySpan<byte> bytes)
+/// <param name="part">Which part of the record this is, when its reader was asked to give long ones in parts. Of a part,
+/// <paramref name="start"/> is where the part before ended, <paramref name="end"/> the start of the page after it, and only the first has the header.</param>
+public readonly ref struct WalRecord(Lsn start, Lsn end, ReadOnlySpan<byte> bytes, RecordPart part = RecordPart.Whole)
 {
     /// <summary><c>SizeOfXLogRecord</c>.</summary>
     public const int HeaderLength = 24;
@@ -18,6 +20,7 @@ public readonly ref struct WalRecord(Lsn start, Lsn end, ReadOnlySpan<byte> byte
     public Lsn Start { get; } = start;
     public Lsn End { get; } = end;
     public ReadOnlySpan<byte> Bytes { get; } = bytes;
+    public RecordPart Part { get; } = part;
 
     /// <summary><c>xl_xid</c>.</summary>
     public uint Xid => BinaryPrimitives.ReadUInt32LittleEndian(Bytes[4..]);
@@ -30,4 +33,7 @@ public readonly ref struct WalRecord(Lsn start, Lsn end, ReadOnlySpan<byte> byte
 
     /// <summary><c>xl_rmid</c>.</summary>
     public byte Rmgr => Bytes[17];
+
+    /// <summary>True for the commit of a transaction, prepared or not.</summary>
+    public bool IsCommit => Rmgr == RmgrId.Transaction && XactRecord.IsCommit(Info);
 }

@@ -10,7 +10,8 @@ namespace Redoubt.Wal;
 /// </summary>
 /// <remarks>
 /// Zeros where a record or page header would begin are the end of the log so far (<see cref="TryRead"/> is false); bytes given again
-/// for that place replace them. A record whose continuation was overwritten after a crash (<c>XLP_FIRST_IS_OVERWRITE_CONTRECORD</c>)
+/// for that place replace them. A log that is still being written is read with a limit (<see cref="FinalUpTo"/>): what is wrong beyond it is a
+/// record that is not finished yet, before it damage. A record whose continuation was overwritten after a crash (<c>XLP_FIRST_IS_OVERWRITE_CONTRECORD</c>)
 /// never existed: reading goes on with the record that tells so. Not thread-safe.
 /// </remarks>
 public sealed class WalStreamReader : IDisposable
@@ -36,6 +37,12 @@ public sealed class WalStreamReader : IDisposable
     private int _assembled;
     private int _recordLength;
     private Lsn _recordStart;
+
+    // Parts of it that were given out already, and the CRC of their data.
+    private readonly byte[] _header = new byte[WalRecord.HeaderLength];
+    private int _given;
+    private uint _crc;
+    private Lsn _partEnd;
 
     /// <summary>Starts at a record boundary.</summary>
     /// <param name="version">Which page magic and record kinds to expect.</param>
@@ -72,6 +79,16 @@ public sealed class WalStreamReader : IDisposable
 
     /// <summary>End of the bytes given so far: where the next piece must begin.</summary>
     public Lsn AppendPosition => _hasRaw ? _rawAt + (ulong)_rawLength : Position;
+
+    /// <summary>The first position whose byte may still change, a page's start: the last page written holds records that are still being copied.
+    /// Unlimited when the log is finished.</summary>
+    public Lsn FinalUpTo { get; set; } = new(ulong.MaxValue);
+
+    /// <summary>Records longer than this (bytes) come in parts, each but the last of at least this length; 0: none does.</summary>
+    public int PartLength { get; init; }
+
+    /// <summary>The next byte that is wanted of a log that can be read again: see <see cref="Refill"/>.</summary>
+    public Lsn ResumePosition => _next;
 
     /// <summary>Timeline of the last page header seen, 0 before the first.</summary>
     public uint Timeline => _headers.Timeline;
@@ -127,6 +144,19 @@ public sealed class WalStreamReader : IDisposable
         _rawLength = keep + bytes.Length;
     }
 
+    /// <summary>Instead of <see cref="Append"/>, for a log that can be read again while it is written: room for its next <paramref name="length"/> bytes from
+    /// <see cref="ResumePosition"/> on, all of which the caller fills in before it reads on. What was given before is forgotten.</summary>
+    public Span<byte> Refill(int length)
+    {
+        _hasRaw = true;
+        _rawAt = _next;
+        _rawOffset = 0;
+        _rawLength = 0;
+        MakeRoom(0, length);
+        _rawLength = length;
+        return _raw.AsSpan(0, length);
+    }
+
     /// <summary>The next whole record, or false when more bytes are needed. The record is valid until the next call of this reader.</summary>
     /// <exception cref="WalFormatException">The bytes are not a log: names LSN and what is wrong.</exception>
     public bool TryRead(out WalRecord record)
@@ -140,12 +170,7 @@ public sealed class WalStreamReader : IDisposable
         if (_next < Position && _recordLength == 0)
         {
             // The first piece began at its page: look at the header, then go to where the caller wants to begin.
-            if (!_headers.TryRead(_next, Available(_next), out PageHeader first))
-            {
-                return false;
-            }
-
-            if (first.Magic == 0)
+            if (!TryReadHeader(_next, out _))
             {
                 return false;
             }
@@ -171,14 +196,14 @@ public sealed class WalStreamReader : IDisposable
         Lsn start = _next;
         if (WalAddress.PageOffset(start) == 0)
         {
-            if (!_headers.TryRead(start, Available(start), out PageHeader header) || header.Magic == 0)
+            if (!TryReadHeader(start, out PageHeader header))
             {
                 return false;
             }
 
             if ((header.Info & PageHeader.FirstIsContRecord) != 0)
             {
-                throw new WalFormatException(start, "The page begins inside a record, but the record before it ended with its page.");
+                return Refuse(start, start, "The page begins inside a record, but the record before it ended with its page.");
             }
 
             start += (ulong)WalAddress.PageHeaderLength(start);
@@ -196,23 +221,28 @@ public sealed class WalStreamReader : IDisposable
             return false;
         }
 
-        RecordHeader.CheckLength(start, length);
+        if (RecordHeader.LengthError(length) is { } impossible)
+        {
+            return Refuse(start, start, impossible);
+        }
+
         int room = WalAddress.PageSize - WalAddress.PageOffset(start);
         if (length > room)
         {
+            if (start >= FinalUpTo)
+            {
+                return false; // begins in a page that may still change, so its length may
+            }
+
             _recordStart = start;
             _recordLength = (int)length;
             _assembled = 0;
+            _given = 0;
             _next = start;
             return TryAssemble(out record);
         }
 
-        if (bytes.Length < length)
-        {
-            return false;
-        }
-
-        return Finish(start, bytes[..(int)length], start + WalAddress.Align8(length), out record);
+        return bytes.Length >= length && Finish(start, bytes[..(int)length], start + WalAddress.Align8(length), out record);
     }
 
     private bool TryAssemble(out WalRecord record)
@@ -220,9 +250,12 @@ public sealed class WalStreamReader : IDisposable
         record = default;
         while (true)
         {
-            if (_assembled > 0 && WalAddress.PageOffset(_next) == 0)
+            // Nothing is taken from a page before all of what is wanted of it is there and right.
+            Lsn at = _next;
+            int had = _given + _assembled;
+            if (had > 0 && WalAddress.PageOffset(at) == 0)
             {
-                if (!_headers.TryRead(_next, Available(_next), out PageHeader header) || header.Magic == 0)
+                if (!TryReadHeader(at, out PageHeader header))
                 {
                     return false;
                 }
@@ -234,70 +267,143 @@ public sealed class WalStreamReader : IDisposable
                     return TryReadWithinPage(out record);
                 }
 
-                RequireContinuation(header);
-                _next += (ulong)WalAddress.PageHeaderLength(_next);
+                if (ContinuationError(header) is { } wrong)
+                {
+                    return Refuse(at, at, wrong);
+                }
+
+                at += (ulong)WalAddress.PageHeaderLength(at);
             }
 
-            var bytes = Available(_next);
-            int room = WalAddress.PageSize - WalAddress.PageOffset(_next);
-            int want = Math.Min(room, _recordLength - _assembled);
+            var bytes = Available(at);
+            int room = WalAddress.PageSize - WalAddress.PageOffset(at);
+            int want = Math.Min(room, _recordLength - had);
             if (bytes.Length < want)
+            {
+                return false;
+            }
+
+            bool isLast = had + want == _recordLength;
+            if (!isLast && at >= FinalUpTo)
             {
                 return false;
             }
 
             GrowAssembly(_assembled + want);
             bytes[..want].CopyTo(_assembly.AsSpan(_assembled));
-            _assembled += want;
-            if (_assembled < _recordLength)
+            if (isLast)
             {
-                // Everything but a record's last part reaches to its page's end.
-                _next += (ulong)want;
-                if (_assembled >= WalRecord.HeaderLength && _assembled - want < WalRecord.HeaderLength)
-                {
-                    RecordHeader.Check(_recordStart, _assembly, _lastStart, _knowsPrev);
-                }
-
-                continue;
+                return FinishAssembled(want, at + WalAddress.Align8((ulong)want), out record);
             }
 
-            Lsn end = _next + WalAddress.Align8((ulong)want);
-            int length = _recordLength;
-            _recordLength = 0;
-            return Finish(_recordStart, _assembly.AsSpan(0, length), end, out record);
+            // Everything but a record's last part reaches to its page's end.
+            _assembled += want;
+            _next = at + (ulong)want;
+            if (had < WalRecord.HeaderLength && had + want >= WalRecord.HeaderLength
+                && RecordHeader.Error(_recordStart, _assembly, _lastStart, _knowsPrev) is { } error)
+            {
+                throw new WalFormatException(_recordStart, error);
+            }
+
+            if (PartLength > 0 && _recordLength > PartLength && _assembled >= PartLength)
+            {
+                GivePart(out record);
+                return true;
+            }
         }
+    }
+
+    /// <summary>What is assembled becomes a part of its own. Its pages are final.</summary>
+    private void GivePart(out WalRecord record)
+    {
+        var part = _assembly.AsSpan(0, _assembled);
+        if (_given == 0)
+        {
+            part[..WalRecord.HeaderLength].CopyTo(_header);
+            _crc = Crc32C.Append(Crc32C.Initial, part[WalRecord.HeaderLength..]);
+        }
+        else
+        {
+            _crc = Crc32C.Append(_crc, part);
+        }
+
+        record = new WalRecord(_given == 0 ? _recordStart : _partEnd, _next, part, _given == 0 ? RecordPart.First : RecordPart.Middle);
+        _partEnd = _next;
+        _given += _assembled;
+        _assembled = 0;
+    }
+
+    private bool FinishAssembled(int want, Lsn end, out WalRecord record)
+    {
+        var bytes = _assembly.AsSpan(0, _assembled + want);
+        bool finished;
+        if (_given == 0)
+        {
+            finished = Finish(_recordStart, bytes, end, out record);
+        }
+        else
+        {
+            record = default;
+            uint crc = Crc32C.Finish(Crc32C.Append(Crc32C.Append(_crc, bytes), _header.AsSpan(0, RecordHeader.CrcOffset)));
+            finished = RecordHeader.CrcError(_header, crc) is { } error
+                ? Refuse(_recordStart, end, error)
+                : Take(_recordStart, _partEnd, bytes, end, RecordPart.Last, out record);
+        }
+
+        if (finished)
+        {
+            _recordLength = 0;
+            _assembled = 0;
+            _given = 0;
+        }
+
+        return finished;
     }
 
     private bool Finish(Lsn start, ReadOnlySpan<byte> bytes, Lsn end, out WalRecord record)
     {
-        RecordHeader.Check(start, bytes, _lastStart, _knowsPrev);
-        RecordHeader.CheckCrc(start, bytes);
-        if (RecordHeader.IsSwitch(bytes))
+        record = default;
+        string? error = bytes.Length < WalRecord.HeaderLength ? "The record is shorter than its header."
+            : RecordHeader.Error(start, bytes, _lastStart, _knowsPrev) ?? RecordHeader.CrcError(bytes, RecordHeader.Crc(bytes));
+        if (error is not null)
         {
-            end = WalAddress.SwitchEnd(end);
+            return Refuse(start, end, error);
         }
 
-        record = new WalRecord(start, end, bytes);
-        _lastStart = start;
+        return Take(start, start, bytes, RecordHeader.IsSwitch(bytes) ? WalAddress.SwitchEnd(end) : end, RecordPart.Whole, out record);
+    }
+
+    private bool Take(Lsn recordStart, Lsn start, ReadOnlySpan<byte> bytes, Lsn end, RecordPart part, out WalRecord record)
+    {
+        record = new WalRecord(start, end, bytes, part);
+        _lastStart = recordStart;
         _knowsPrev = true;
         _next = end;
         Position = end;
         return true;
     }
 
-    private void RequireContinuation(in PageHeader header)
+    /// <summary>False when what is wrong with the bytes before <paramref name="end"/> may be that they are not all written yet.</summary>
+    private bool Refuse(Lsn at, Lsn end, string error) => end > FinalUpTo || at >= FinalUpTo ? false : throw new WalFormatException(at, error);
+
+    /// <summary>False when there is no header (yet).</summary>
+    private bool TryReadHeader(Lsn page, out PageHeader header)
+    {
+        header = default;
+        var bytes = Available(page);
+        string? error = _headers.Read(page, bytes, out header);
+        return error is null ? header.Magic != 0 : Refuse(page, page, error);
+    }
+
+    private string? ContinuationError(in PageHeader header)
     {
         if ((header.Info & PageHeader.FirstIsContRecord) == 0)
         {
-            throw new WalFormatException(_next, $"The record at {_recordStart} goes on here, but the page does not say so.");
+            return $"The record at {_recordStart} goes on here, but the page does not say so.";
         }
 
-        uint left = (uint)(_recordLength - _assembled);
-        if (header.RemainingLength != left)
-        {
-            throw new WalFormatException(
-                _next, $"The record at {_recordStart} has {left} bytes left, but the page says {header.RemainingLength}.");
-        }
+        uint left = (uint)(_recordLength - _given - _assembled);
+        return header.RemainingLength != left ? $"The record at {_recordStart} has {left} bytes left, but the page says {header.RemainingLength}." : null;
     }
 
     private ReadOnlySpan<byte> Available(Lsn at)

@@ -1,7 +1,10 @@
 /*
- * pgshim: loaded into a stock PostgreSQL with LD_PRELOAD, it makes a hole in a local file mean "this page lives in storage".
+ * pgshim: loaded into a stock PostgreSQL with LD_PRELOAD, it makes a hole in a local file mean "this page lives in storage", and
+ * a flush of the log mean "this log is on a write quorum".
  *
  *   read of a tracked file -> 8 KiB page all zero? -> in a hole (SEEK_DATA)? -> ask the agent -> write into the file -> return
+ *   write of a log file    -> wake the agent, which reads and ships what is new
+ *   sync of a log file     -> wait until all log that was in the files is on a write quorum; every other sync returns at once
  *
  * Tracked: relation files (base/N/N, global/N, pg_tblspc/N/PG_x/N/N; every fork and .N segment) and the files of pg_xact,
  * pg_multixact/offsets, pg_multixact/members, pg_commit_ts. Everything else, temporary relations (tN_N) too, passes through.
@@ -13,14 +16,23 @@
  *  - A fetched page goes into the file only where there is still a hole inside the file, under the lock that every write,
  *    extension and truncation of that file takes: an older page never lands on a newer one, nor beyond a truncation.
  *
+ *  - A sync of a log file never fails (PostgreSQL would panic) and never returns early: neither for a signal, nor for an agent that
+ *    has gone, nor for one that is fenced. Who waits there can be killed, and nothing else.
+ *  - Nothing is sent to a client when storage has not confirmed this primary for too long: somebody else may have the volume.
+ *
  * Environment, copied when the program starts (PostgreSQL overwrites it later for process titles):
  *   REDOUBT_SHIM_SOCKET      unix socket of the agent; missing or empty: the shim does nothing
  *   REDOUBT_SHIM_LOCKS       file of 64-byte lock slots shared with the agent; missing: anonymous memory of this process tree
+ *   REDOUBT_SHIM_LOG         file of one 4 KiB page shared with the agent (struct log_page); missing: syncs of the log wait for nothing
  *   REDOUBT_SHIM_TIMEOUT_MS  how long a read waits for the agent (default 30000)
  *
  * Protocol, little-endian: { u32 0x47504452, u16 op (1 get, 2 prefetch without reply), u16 path length, u32 first block of
  * that file, u32 blocks (1..32), path relative to the data directory } -> { u32 status (0 or an errno), u32 blocks, pages }.
  * EINVAL, ENOENT and ESTALE are final; after any other status the request is repeated until the timeout.
+ *
+ * Log: pg_wal/TTTTTTTTXXXXXXXXYYYYYYYY, files of 16 MiB. After each write the end of what was written goes to log_page.written_end,
+ * then log_page.writes counts on, and the agent is woken if it sleeps. It answers with log_page.durable: the newest count of writes
+ * whose whole records are all on a write quorum. A sync waits until that has reached the count it found when it was called.
  *
  * Lock of a file: slot mix(st_ino) & (slots - 1), slots = largest power of two of 64-byte slots in the lock file. Its first
  * u32: 0 free, else the owner's pid, bit 31 set when somebody waits in futex(FUTEX_WAIT). The lock of a dead owner is taken.
@@ -58,16 +70,33 @@
 #define OP_GET 1
 #define OP_PREFETCH 2
 #define WAITERS 0x80000000u
+#define LOG_FILE_SIZE (16u << 20)
+#define TRACKED_PAGES 1         /* values of tracked[] */
+#define TRACKED_LOG 2
 #define EXPORT __attribute__((visibility("default")))
 
 struct request { uint32_t magic; uint16_t op, path_length; uint32_t first_block, count; };
 struct reply { uint32_t status, count; };
+
+/* Shared with the agent; the two sides' words are in cache lines of their own. */
+struct log_page
+{
+    uint32_t magic, version;                                /* by the agent: LOG_MAGIC, 1 */
+    uint32_t writes __attribute__((aligned(64)));           /* by writers of the log; the agent sleeps on it */
+    uint32_t agent_sleeps;
+    uint64_t written_end;                                   /* LSN */
+    uint32_t durable __attribute__((aligned(64)));          /* by the agent; syncs sleep on it */
+    uint32_t sleepers;                                      /* syncs that may sleep */
+    uint64_t lease_ms __attribute__((aligned(64)));         /* by the agent: CLOCK_BOOTTIME until which clients may be answered */
+};
+#define LOG_MAGIC 0x474C4452u
 
 static int active;
 static char socket_path[sizeof ((struct sockaddr_un *) 0)->sun_path];
 static int timeout_ms = 30000;
 static char *slots;
 static uint64_t slot_mask;
+static struct log_page *log_page;
 static uint8_t tracked[MAX_FDS];
 static char paths[MAX_FDS][MAX_PATH_LEN];
 static char zeros[65536] __attribute__((aligned(4096)));
@@ -86,6 +115,8 @@ static ssize_t sys_pread(int fd, void *buf, size_t n, off_t off) { return syscal
 static ssize_t sys_pwrite(int fd, const void *buf, size_t n, off_t off) { return syscall(SYS_pwrite64, fd, buf, n, off); }
 static ssize_t sys_preadv(int fd, const struct iovec *iov, int n, off_t off) { return syscall(SYS_preadv, fd, iov, n, off, 0); }
 static ssize_t sys_pwritev(int fd, const struct iovec *iov, int n, off_t off) { return syscall(SYS_pwritev, fd, iov, n, off, 0); }
+
+static ssize_t sys_send(int fd, const void *buf, size_t n, int flags) { return syscall(SYS_sendto, fd, buf, n, flags, NULL, 0); }
 
 static int64_t now_ms(void)
 {
@@ -149,25 +180,53 @@ static const char *tracked_path(const char *p)
     return NULL;
 }
 
-static inline int is_tracked(int fd) { return (unsigned) fd < MAX_FDS && tracked[fd]; }
+static inline int is_tracked(int fd) { return (unsigned) fd < MAX_FDS && tracked[fd] == TRACKED_PAGES; }
+
+static inline int is_log(int fd) { return (unsigned) fd < MAX_FDS && tracked[fd] == TRACKED_LOG; }
+
+static int hex_digits(const char *p, int n, uint64_t *value)
+{
+    for (*value = 0; n > 0; n--, p++)
+    {
+        int digit = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'A' && *p <= 'F' ? *p - 'A' + 10 : -1;
+        if (digit < 0) return 0;
+        *value = *value << 4 | (uint64_t) digit;
+    }
+    return 1;
+}
+
+/* The LSN of the first byte of the log file that a path names: 0 when it names none. No log file begins at 0. */
+static uint64_t log_file_start(const char *p)
+{
+    char cwd[4096];
+    uint64_t timeline, high, low;
+    if (p[0] == '.' && p[1] == '/') p += 2;
+    if (p[0] == '/' && getcwd(cwd, sizeof cwd) && !strncmp(p, cwd, strlen(cwd)) && p[strlen(cwd)] == '/') p += strlen(cwd) + 1;
+    if (strncmp(p, "pg_wal/", 7) || strlen(p) != 7 + 24) return 0;
+    if (!hex_digits(p + 7, 8, &timeline) || !hex_digits(p + 15, 8, &high) || !hex_digits(p + 23, 8, &low)) return 0;
+    return high << 32 | low * LOG_FILE_SIZE;
+}
 
 /* Remembers an opened file; a file that must be tracked but cannot be is closed and refused. */
 static int remember(int fd, const char *path)
 {
     const char *rel;
+    uint64_t start = 0;
     if (fd < 0 || !active) return fd;
-    rel = tracked_path(path);
     if ((unsigned) fd < MAX_FDS) tracked[fd] = 0;
+    rel = tracked_path(path);
+    if (log_page && !rel && (start = log_file_start(path)) != 0) rel = path;
     if (!rel) return fd;
-    if (fd >= MAX_FDS || strlen(rel) >= MAX_PATH_LEN)
+    if (fd >= MAX_FDS || (!start && strlen(rel) >= MAX_PATH_LEN))
     {
         sys_close(fd);
         dprintf(2, "pgshim: cannot follow %s: %s\n", rel, fd >= MAX_FDS ? "file descriptor too high" : "name too long");
         errno = fd >= MAX_FDS ? EMFILE : ENAMETOOLONG;
         return -1;
     }
-    strcpy(paths[fd], rel);
-    tracked[fd] = 1;
+    if (start) memcpy(paths[fd], &start, sizeof start);
+    else strcpy(paths[fd], rel);
+    tracked[fd] = start ? TRACKED_LOG : TRACKED_PAGES;
     return fd;
 }
 
@@ -175,7 +234,11 @@ static int remember_copy(int from, int to)
 {
     if (to < 0 || !active || to == from) return to;
     if ((unsigned) to < MAX_FDS) tracked[to] = 0;
-    return is_tracked(from) ? remember(to, paths[from]) : to;
+    if (!is_log(from)) return is_tracked(from) ? remember(to, paths[from]) : to;
+    if (to >= MAX_FDS) { sys_close(to); errno = EMFILE; return -1; }
+    memcpy(paths[to], paths[from], sizeof (uint64_t));
+    tracked[to] = TRACKED_LOG;
+    return to;
 }
 
 /* ---- the lock of a file ---- */
@@ -226,6 +289,57 @@ static void unlock(uint32_t *word)
     errno = saved;
 }
 
+/* ---- the log ---- */
+
+/* Somebody has written [off, off + done) of a log file. */
+static ssize_t log_written(int fd, off_t off, ssize_t done)
+{
+    uint64_t start, end, seen;
+    int saved = errno;
+    if (done <= 0) return done;
+    memcpy(&start, paths[fd], sizeof start);
+    end = start + (uint64_t) off + (uint64_t) done;
+    seen = __atomic_load_n(&log_page->written_end, __ATOMIC_RELAXED);
+    while (seen < end && !__atomic_compare_exchange_n(&log_page->written_end, &seen, end, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) { }
+    __atomic_add_fetch(&log_page->writes, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&log_page->agent_sleeps, __ATOMIC_SEQ_CST) && __atomic_exchange_n(&log_page->agent_sleeps, 0, __ATOMIC_SEQ_CST))
+        syscall(SYS_futex, &log_page->writes, FUTEX_WAKE, 1, NULL, NULL, 0);
+    errno = saved;
+    return done;
+}
+
+/* Returns when everything that was in the log when it was called is on a write quorum, and not before. */
+static int log_sync(void)
+{
+    uint32_t target = __atomic_load_n(&log_page->writes, __ATOMIC_SEQ_CST);
+    int saved = errno, sleeps = 0;
+    for (;;)
+    {
+        uint32_t durable = __atomic_load_n(&log_page->durable, __ATOMIC_SEQ_CST);
+        if ((int32_t) (durable - target) >= 0) break;
+        /* Counted before the word is looked at again: who changes it after that look sees a sleeper. */
+        if (!sleeps) { __atomic_add_fetch(&log_page->sleepers, 1, __ATOMIC_SEQ_CST); sleeps = 1; continue; }
+        syscall(SYS_futex, &log_page->durable, FUTEX_WAIT, durable, NULL, NULL, 0);
+    }
+    if (sleeps) __atomic_sub_fetch(&log_page->sleepers, 1, __ATOMIC_SEQ_CST);
+    errno = saved;
+    return 0;
+}
+
+/* True while clients may be answered. */
+static int lease_holds(void)
+{
+    static int told;
+    struct timespec t;
+    uint64_t lease;
+    if (!log_page || (lease = __atomic_load_n(&log_page->lease_ms, __ATOMIC_RELAXED)) == 0) return 1;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    if ((uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000 <= lease) return 1;
+    if (!told) dprintf(2, "pgshim: storage has not confirmed that this is the primary for too long; the connection is closed\n");
+    told = 1;
+    return 0;
+}
+
 /* ---- the agent ---- */
 
 static void agent_close(void)
@@ -271,7 +385,7 @@ static int agent_send(const void *data, size_t n, int64_t deadline)
     const char *p = data;
     while (n > 0)
     {
-        ssize_t r = send(agent_fd, p, n, MSG_NOSIGNAL);
+        ssize_t r = sys_send(agent_fd, p, n, MSG_NOSIGNAL);
         if (r > 0) { p += r; n -= (size_t) r; }
         else if (r < 0 && errno == EINTR) continue;
         else if (r < 0 && errno == EAGAIN) { if (agent_wait(POLLOUT, deadline)) return -1; }
@@ -551,6 +665,7 @@ static ssize_t shim_pwritev(int fd, const struct iovec *iov, int n, off_t off)
     struct stat st;
     uint32_t *word;
     ssize_t result = -1;
+    if (is_log(fd)) return log_written(fd, off, sys_pwritev(fd, iov, n, off));
     if (!is_tracked(fd)) return sys_pwritev(fd, iov, n, off);
     if (!(word = lock_of(fd, &st))) return -1;
     lock(word);
@@ -562,14 +677,14 @@ static ssize_t shim_pwritev(int fd, const struct iovec *iov, int n, off_t off)
 static ssize_t shim_pwrite(int fd, const void *buf, size_t count, off_t off)
 {
     struct iovec iov = { (void *) buf, count };
-    return is_tracked(fd) ? shim_pwritev(fd, &iov, 1, off) : sys_pwrite(fd, buf, count, off);
+    return is_tracked(fd) || is_log(fd) ? shim_pwritev(fd, &iov, 1, off) : sys_pwrite(fd, buf, count, off);
 }
 
 static ssize_t shim_write(int fd, const void *buf, size_t count)
 {
     off_t off;
     ssize_t done;
-    if (!is_tracked(fd)) return sys_write(fd, buf, count);
+    if (!is_tracked(fd) && !is_log(fd)) return sys_write(fd, buf, count);
     if (fcntl(fd, F_GETFL) & O_APPEND || (off = lseek(fd, 0, SEEK_CUR)) < 0) return sys_write(fd, buf, count);
     done = shim_pwrite(fd, buf, count, off);
     if (done > 0 && lseek(fd, off + done, SEEK_SET) < 0) return -1;
@@ -646,7 +761,7 @@ static int shim_posix_fadvise(int fd, off_t off, off_t length, int advice)
         {
             uint32_t count = (uint32_t) ((end - off + PAGE - 1) / PAGE);
             size_t n = make_request(message, OP_PREFETCH, paths[fd], (uint32_t) (off / PAGE), count < MAX_BLOCKS ? count : MAX_BLOCKS);
-            ssize_t sent = send(agent_fd, message, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+            ssize_t sent = sys_send(agent_fd, message, n, MSG_NOSIGNAL | MSG_DONTWAIT);
             if (sent < 0 && errno == EAGAIN) break;
             /* Half a message would corrupt the stream. */
             if (sent != (ssize_t) n) { agent_close(); break; }
@@ -758,10 +873,17 @@ EXPORT ssize_t copy_file_range(int in, off64_t *in_off, int out, off64_t *out_of
     return shim_copy_file_range(in, in_off, out, out_off, length, flags);
 }
 
-/* Nothing local need survive: PostgreSQL runs with fsync on, so that it groups commits (commit_delay), and pays nothing for it. */
-EXPORT int fsync(int fd) { return active ? 0 : (int) syscall(SYS_fsync, fd); }
-EXPORT int fdatasync(int fd) { return active ? 0 : (int) syscall(SYS_fdatasync, fd); }
+/* Nothing local need survive but the log, and that survives in storage. */
+EXPORT int fsync(int fd) { return is_log(fd) ? log_sync() : active ? 0 : (int) syscall(SYS_fsync, fd); }
+EXPORT int fdatasync(int fd) { return is_log(fd) ? log_sync() : active ? 0 : (int) syscall(SYS_fdatasync, fd); }
 EXPORT int sync_file_range(int fd, off64_t off, off64_t length, unsigned flags) { return active ? 0 : (int) syscall(SYS_sync_file_range, fd, off, length, flags); }
+
+/* libpq and OpenSSL inside PostgreSQL write to their clients with it. */
+EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+    if (!lease_holds()) { errno = ECONNRESET; return -1; }
+    return sys_send(fd, buf, n, flags);
+}
 
 /* ---- start ---- */
 
@@ -771,9 +893,22 @@ static void die(const char *what, const char *name)
     _exit(2);
 }
 
+static void map_log_page(const char *path)
+{
+    struct stat st;
+    int fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    if (fd < 0 || fstat(fd, &st) != 0) die("cannot open REDOUBT_SHIM_LOG", path);
+    if (st.st_size < (off_t) sizeof *log_page) { errno = EINVAL; die("REDOUBT_SHIM_LOG is too short:", path); }
+    log_page = mmap(NULL, sizeof *log_page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (log_page == MAP_FAILED) die("cannot map", path);
+    if (log_page->magic != LOG_MAGIC || log_page->version != 1) { errno = EPROTO; die("not made by this agent:", path); }
+    sys_close(fd);
+}
+
 __attribute__((constructor)) static void start(void)
 {
     const char *path = getenv("REDOUBT_SHIM_SOCKET"), *locks = getenv("REDOUBT_SHIM_LOCKS"), *timeout = getenv("REDOUBT_SHIM_TIMEOUT_MS");
+    const char *log = getenv("REDOUBT_SHIM_LOG");
     size_t length = 1024 * SLOT;
     int fd = -1;
     if (!path || !*path) return;
@@ -791,5 +926,6 @@ __attribute__((constructor)) static void start(void)
     if (slots == MAP_FAILED) die("cannot map", "the lock table");
     if (fd >= 0) sys_close(fd);
     slot_mask = length / SLOT - 1;
+    if (log && *log) map_log_page(log);
     active = 1;
 }

@@ -12,16 +12,15 @@ public class ParametersTests
         var refused = new Dictionary<string, string>();
         string conf = Parameters.Render(
             PgVersion.Pg17,
-            [("fsync", "off"), ("commit_delay", "0"), ("Synchronous_Standby_Names", "''"), ("work_mem", "'8MB'"), ("wal_level", "minimal")],
+            [("fsync", "off"), ("commit_delay", "0"), ("Wal_Sync_Method", "open_sync"), ("work_mem", "'8MB'"), ("wal_level", "minimal")],
             [("port", "5433")],
             (name, reason) => refused[name] = reason);
-        Assert.Equal(["Synchronous_Standby_Names", "fsync", "wal_level"], refused.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["Wal_Sync_Method", "fsync", "wal_level"], refused.Keys.Order(StringComparer.Ordinal));
         Assert.All(refused.Values, reason => Assert.NotEmpty(reason));
         Assert.Contains("\nwork_mem = '8MB'\n", conf, StringComparison.Ordinal);
         Assert.DoesNotContain("fsync = off", conf, StringComparison.Ordinal);
         // The last line wins in PostgreSQL.
         Assert.Equal("fsync = on", Last(conf, "fsync"));
-        Assert.Equal("synchronous_standby_names = 'redoubt'", Last(conf, "synchronous_standby_names"));
         Assert.Equal("commit_delay = 0", Last(conf, "commit_delay"));
         Assert.Equal("port = '5433'", Last(conf, "port"));
     }

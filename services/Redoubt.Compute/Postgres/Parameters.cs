@@ -9,17 +9,14 @@ public static class Parameters
     /// <summary>Parameters that cannot be set: name, value (null: must stay away), reason.</summary>
     private static readonly (string Name, string? Value, string Reason)[] Fixed =
     [
-        ("fsync", "on", "durability is the storage quorum's; pgshim makes local syncs cost nothing"),
+        ("fsync", "on", "a flush of the log is the storage quorum's acknowledgement; pgshim makes all other syncs cost nothing"),
         ("full_page_writes", "off", "storage needs no full-page images"),
         ("wal_log_hints", "off", "storage needs no full-page images"),
         ("wal_compression", "off", "there are no full-page images to compress"),
         ("wal_init_zero", "off", "local log files are scratch space"),
-        ("wal_sync_method", "fdatasync", "nothing is synced"),
-        ("synchronous_standby_names", "'redoubt'", "the agent is the synchronous standby that stands for the storage quorum"),
+        ("wal_sync_method", "fdatasync", "pgshim makes fdatasync of the log wait for the storage quorum"),
         ("restart_after_crash", "off", "the agent starts PostgreSQL anew from storage"),
         ("allow_alter_system", "off", "parameters belong to the cluster's manifest"),
-        ("wal_sender_timeout", "0", "the agent is local"),
-        ("max_slot_wal_keep_size", "-1", "log that has not reached the quorum must be kept"),
         ("archive_mode", "off", "the log is archived by storage"),
         ("archive_command", null, "the log is archived by storage"),
         ("archive_library", null, "the log is archived by storage"),
@@ -161,11 +158,9 @@ public static class Parameters
         string plain = value.Trim('\'', ' ').ToLowerInvariant();
         return name.ToLowerInvariant() switch
         {
-            "wal_level" when plain is not ("replica" or "logical") => "the agent reads the log as a standby: use replica or logical",
+            "wal_level" when plain is not ("replica" or "logical") => "storage needs all of the log: use replica or logical",
             "io_method" when plain == "io_uring" => "pgshim does not see io_uring's reads: use worker or sync",
             "file_copy_method" when plain == "clone" => "cloning would copy holes without their pages: use copy",
-            "max_wal_senders" when !int.TryParse(plain, out int senders) || senders < 2 => "the agent needs walsenders: use 2 or more",
-            "max_replication_slots" when !int.TryParse(plain, out int slots) || slots < 1 => "the agent needs a replication slot: use 1 or more",
             "dynamic_shared_memory_type" when plain is not ("posix" or "mmap") => "use posix or mmap",
             _ => null,
         };

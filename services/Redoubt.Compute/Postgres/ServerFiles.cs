@@ -15,6 +15,8 @@ public sealed class ServerFiles
     /// <summary>A unix socket's path may have 107 bytes; the longest name in the folder is <c>.s.PGSQL.65535.lock</c>.</summary>
     private const int LongestSocketFolder = 80;
 
+    private const string SharedMemory = "/dev/shm";
+
     private readonly ComputeOptions _options;
     private readonly OsAccount _account;
     private readonly ILogger _logger;
@@ -25,9 +27,9 @@ public sealed class ServerFiles
         _account = account;
         _logger = logger;
         string beside = Path.Combine(options.DataDir, "run");
-        SocketFolder = Encoding.UTF8.GetByteCount(beside) <= LongestSocketFolder
-            ? beside
-            : Path.Combine(Path.GetTempPath(), "redoubt-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataDir)))[..16]);
+        string own = "redoubt-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataDir)))[..16];
+        SocketFolder = Encoding.UTF8.GetByteCount(beside) <= LongestSocketFolder ? beside : Path.Combine(Path.GetTempPath(), own);
+        MemoryFolder = Directory.Exists(SharedMemory) ? Path.Combine(SharedMemory, own) : Path.Combine(options.DataDir, "memory");
     }
 
     /// <summary>Folder of PostgreSQL's own socket and the page server's.</summary>
@@ -55,8 +57,14 @@ public sealed class ServerFiles
         }
     }
 
+    /// <summary>Folder of the files that are memory shared with the shim: not on a disk, whose journal would make writers of the log wait, and which may be full.</summary>
+    private string MemoryFolder { get; }
+
     /// <summary>The shim's lock table.</summary>
-    public string Locks => Path.Combine(_options.DataDir, "pgshim.locks");
+    public string Locks => Path.Combine(MemoryFolder, "pgshim.locks");
+
+    /// <summary>The page in which PostgreSQL and the agent tell each other of the log.</summary>
+    public string LogPage => Path.Combine(MemoryFolder, "pgshim.log");
 
     /// <summary>For Npgsql, over the local socket. It need not read the catalogue of types, which would fetch half of it from storage at every start.</summary>
     public string ConnectionString => string.Create(
@@ -69,22 +77,39 @@ public sealed class ServerFiles
         ["LD_PRELOAD"] = _options.Shim,
         ["REDOUBT_SHIM_SOCKET"] = PageSocket,
         ["REDOUBT_SHIM_LOCKS"] = Locks,
+        ["REDOUBT_SHIM_LOG"] = LogPage,
         ["REDOUBT_SHIM_TIMEOUT_MS"] = (_options.PageTimeoutMs + 5_000).ToString(CultureInfo.InvariantCulture),
     };
 
-    /// <summary>Makes the folder of sockets, without what an earlier run left in it, and a fresh lock table.</summary>
+    /// <summary>Makes the folder of sockets and the shared memory, without what an earlier run left in them.</summary>
+    /// <exception cref="IOException">There is no room.</exception>
     public void Prepare()
     {
         Directory.CreateDirectory(_options.DataDir);
-        if (Directory.Exists(SocketFolder))
+        Remake(SocketFolder);
+        Remake(MemoryFolder);
+        NativeFile.CreateZeroed(Locks, LockSlots * 64, _account);
+        NativeFile.CreateZeroed(LogPage, Shipping.LogPage.Length, _account);
+    }
+
+    /// <summary>Takes the shared memory away; PostgreSQL is dead.</summary>
+    public void RemoveMemory()
+    {
+        if (Directory.Exists(MemoryFolder))
         {
-            Directory.Delete(SocketFolder, recursive: true);
+            Directory.Delete(MemoryFolder, recursive: true);
+        }
+    }
+
+    private void Remake(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
         }
 
-        Directory.CreateDirectory(SocketFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        NativeFile.ChangeOwner(SocketFolder, _account);
-        File.Delete(Locks);
-        NativeFile.CreateSparse(Locks, LockSlots * 64, _account);
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        NativeFile.ChangeOwner(folder, _account);
     }
 
     /// <summary>Writes postgresql.conf, pg_hba.conf and pg_ident.conf.</summary>
@@ -99,10 +124,10 @@ public sealed class ServerFiles
         ];
         string conf = Parameters.Render(_options.PgVersion, Parameters.Parse(_options.ParametersFile), agent, _logger.ParameterRefused);
         directory.WriteFile("postgresql.conf", Encoding.UTF8.GetBytes(conf));
-        const string own = "local all postgres trust\nlocal replication postgres trust\n";
+        const string own = "local all postgres trust\n";
         string hba = _options.HbaFile is { } file
             ? File.ReadAllText(file)
-            : "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all ::1/128 trust\n";
+            : "local all,replication all trust\nhost all,replication all 127.0.0.1/32 trust\nhost all,replication all ::1/128 trust\n";
         directory.WriteFile("pg_hba.conf", Encoding.UTF8.GetBytes(own + hba));
         directory.WriteFile("pg_ident.conf", []);
     }

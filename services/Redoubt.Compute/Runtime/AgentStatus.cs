@@ -19,6 +19,9 @@ public sealed class AgentStatus
     /// <summary>The log's way out of the present life; null between lives.</summary>
     public VolumeWriter? Writer { get; set; }
 
+    /// <summary>Where PostgreSQL's flushes wait; null before the first life.</summary>
+    public FlushGate? Gate { get; set; }
+
     /// <summary>Milliseconds of each stage of the last start.</summary>
     public IReadOnlyDictionary<string, long> StartedMs { get; set; } = new Dictionary<string, long>();
 

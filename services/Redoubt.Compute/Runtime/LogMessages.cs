@@ -80,6 +80,9 @@ internal static partial class LogMessages
     [LoggerMessage(24, LogLevel.Error, "{Detail}")]
     public static partial void Failed(this ILogger logger, string detail);
 
+    [LoggerMessage(27, LogLevel.Warning, "postgres is killed: no write quorum answers, and {Commits} commit(s) wait for one; they were not acknowledged")]
+    public static partial void StoppedWithoutQuorum(this ILogger logger, long commits);
+
     [LoggerMessage(25, LogLevel.Debug, "Cannot get the bootstrap from {Segment}: {Detail}")]
     public static partial void BootstrapRetry(this ILogger logger, string segment, string detail);
 }

@@ -18,14 +18,20 @@ internal static partial class NativeFile
     public const int SigStop = 19;
 
     /// <summary>Makes a file of the given size that is one hole, owner read and write, owned by <paramref name="owner"/>.</summary>
-    public static void CreateSparse(string path, long size, OsAccount owner)
+    public static void CreateSparse(string path, long size, OsAccount owner) => CreateFile(path, size, FTruncate, owner);
+
+    /// <summary>Makes a file of zeros that has its space, so that writing to it through a mapping cannot fail.</summary>
+    /// <exception cref="IOException">There is no room.</exception>
+    public static void CreateZeroed(string path, long size, OsAccount owner) => CreateFile(path, size, (fd, length) => FAllocate(fd, 0, 0, length), owner);
+
+    private static void CreateFile(string path, long size, Func<int, long, int> setSize, OsAccount owner)
     {
         int fd = Check(Open(path, WriteOnly | Create | Truncate | CloseOnExec, 0x180), "create", path);
         try
         {
             if (size > 0)
             {
-                Check(FTruncate(fd, size), "size", path);
+                Check(setSize(fd, size), "size", path);
             }
 
             if (owner.MustChange)
@@ -63,6 +69,9 @@ internal static partial class NativeFile
 
     [LibraryImport("libc", EntryPoint = "ftruncate64", SetLastError = true)]
     private static partial int FTruncate(int fd, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate64", SetLastError = true)]
+    private static partial int FAllocate(int fd, int mode, long offset, long length);
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int FChown(int fd, uint uid, uint gid);

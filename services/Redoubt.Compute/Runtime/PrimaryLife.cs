@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using Npgsql;
 using Redoubt.Compute.Configuration;
 using Redoubt.Compute.Pages;
@@ -25,7 +24,8 @@ internal sealed class PrimaryLife(
     StageClock clock,
     ILogger logger) : IAsyncDisposable
 {
-    private static readonly TimeSpan ConnectPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan ReadyPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan PatienceWithoutQuorum = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan KeepDiscarded = TimeSpan.FromMinutes(10);
 
     private readonly ServerFiles _files = new(options, account, logger);
@@ -36,7 +36,8 @@ internal sealed class PrimaryLife(
     private PageServer? _pages;
     private PageSource? _source;
     private PostgresServer? _server;
-    private WalFeed? _feed;
+    private LogPage? _page;
+    private LogFollower? _follower;
 
     /// <summary>When PostgreSQL became ready; 0 before.</summary>
     public long ReadyAt { get; private set; }
@@ -58,8 +59,8 @@ internal sealed class PrimaryLife(
                 await ImportAsync(stop).ConfigureAwait(false);
             }
 
-            var (router, checkpoint) = await BootstrapAsync(stop).ConfigureAwait(false);
-            await StartServerAsync(router, checkpoint, stop).ConfigureAwait(false);
+            var (router, control, checkpoint) = await BootstrapAsync(stop).ConfigureAwait(false);
+            await StartServerAsync(router, control, checkpoint, stop).ConfigureAwait(false);
             return await WatchAsync(stop).ConfigureAwait(false);
         }
         catch (FencedException)
@@ -116,7 +117,9 @@ internal sealed class PrimaryLife(
             await _server.Exited.ConfigureAwait(false);
         }
 
-        _feed?.Dispose();
+        _follower?.Dispose();
+        _page?.Dispose();
+        _files.RemoveMemory();
         _pages?.Dispose();
         _source?.Dispose();
 
@@ -151,7 +154,7 @@ internal sealed class PrimaryLife(
         clock.End("import");
     }
 
-    private async Task<(RecordRouter Router, ShutdownCheckpoint Checkpoint)> BootstrapAsync(CancellationToken stop)
+    private async Task<(RecordRouter Router, ControlState Control, ShutdownCheckpoint Checkpoint)> BootstrapAsync(CancellationToken stop)
     {
         status.Set("recovering", "building the data directory");
         _files.Prepare();
@@ -194,7 +197,7 @@ internal sealed class PrimaryLife(
         _pages = new PageServer(_files.PageSocket, account, fetcher, metrics.Pages, logger);
         logger.Bootstrapped(data.Forks.Count, checkpoint.Start, clock.End("bootstrap"));
         _ = DeleteDiscardedAsync(stop);
-        return (router, checkpoint);
+        return (router, control, checkpoint);
     }
 
     private async Task DeleteDiscardedAsync(CancellationToken stop)
@@ -214,9 +217,20 @@ internal sealed class PrimaryLife(
         _writer.Ship();
     }
 
-    private async Task StartServerAsync(RecordRouter router, ShutdownCheckpoint checkpoint, CancellationToken stop)
+    private async Task StartServerAsync(RecordRouter router, ControlState control, ShutdownCheckpoint checkpoint, CancellationToken stop)
     {
         status.Set("recovering", "starting postgres");
+        _page = new LogPage(_files.LogPage);
+        var gate = new FlushGate(_page, metrics.Commit);
+        status.Gate = gate;
+        _follower = new LogFollower(
+            _page,
+            new LogFiles(Path.Combine(options.PgData, "pg_wal"), control.Timeline),
+            _writer!,
+            router,
+            gate,
+            new WalStreamReader(options.PgVersion, checkpoint.End, checkpoint.Start));
+        _follower.Start();
         _server = await PostgresServer.StartAsync(options, account, _files.Environment).ConfigureAwait(false);
         status.PostgresPid = _server.Pid;
         if (_fenced.Task.IsCompleted)
@@ -224,15 +238,18 @@ internal sealed class PrimaryLife(
             _server.Kill();
         }
 
-        var connection = await ConnectAsync(checkpoint.End, stop).ConfigureAwait(false);
-        if (connection is null)
+        while (!_files.SaysReady)
         {
-            return; // it has died: the watch sees it
+            stop.ThrowIfCancellationRequested();
+            if (_server.Exited.IsCompleted || _follower.Ended.IsCompleted)
+            {
+                return; // the watch sees it
+            }
+
+            await Task.WhenAny(_server.Exited, Task.Delay(ReadyPause, stop)).ConfigureAwait(false);
         }
 
         clock.End("postgres");
-        _feed = new WalFeed(connection, _writer!, router, options.PgVersion, checkpoint.End, checkpoint.Start, metrics.Commit);
-        _feed.Start();
         await _writer!.WhenDurableAsync(checkpoint.End).WaitAsync(stop).ConfigureAwait(false);
         clock.End("quorum");
         var accounts = new Accounts(options, _files.ConnectionString);
@@ -256,42 +273,12 @@ internal sealed class PrimaryLife(
         }
     }
 
-    /// <summary>Connects as the standby as soon as postgres lets us; null when it ends instead.</summary>
-    private async Task<ReplicationConnection?> ConnectAsync(Lsn from, CancellationToken stop)
-    {
-        while (!_server!.Exited.IsCompleted)
-        {
-            stop.ThrowIfCancellationRequested();
-            if (!_files.SaysReady)
-            {
-                await Task.WhenAny(_server.Exited, Task.Delay(ConnectPause, stop)).ConfigureAwait(false);
-                continue;
-            }
-
-            ReplicationConnection? connection = null;
-            try
-            {
-                connection = ReplicationConnection.Connect(_files.PostgresSocket, "postgres", "redoubt");
-                connection.Execute("CREATE_REPLICATION_SLOT redoubt TEMPORARY PHYSICAL RESERVE_WAL");
-                connection.StartPhysical("redoubt", from);
-                return connection;
-            }
-            catch (Exception e) when (e is SocketException or ReplicationException { SqlState: ReplicationException.CannotConnectNow or "08006" })
-            {
-                connection?.Dispose();
-                await Task.WhenAny(_server.Exited, Task.Delay(ConnectPause, stop)).ConfigureAwait(false);
-            }
-        }
-
-        return null;
-    }
-
     private async Task<LifeEnd> WatchAsync(CancellationToken stop)
     {
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = stop.Register(() => stopping.TrySetResult());
-        var feedEnded = _feed?.Ended ?? new TaskCompletionSource<(FeedEnd, Exception?)>().Task;
-        await Task.WhenAny(_server!.Exited, feedEnded, _fenced.Task, stopping.Task).ConfigureAwait(false);
+        var logEnded = _follower!.Ended;
+        await Task.WhenAny(_server!.Exited, logEnded, _fenced.Task, stopping.Task).ConfigureAwait(false);
         if (_fenced.Task.IsCompleted)
         {
             return LifeEnd.Fenced;
@@ -302,7 +289,7 @@ internal sealed class PrimaryLife(
             return await StopAsync().ConfigureAwait(false);
         }
 
-        if (feedEnded.IsCompleted && await feedEnded.ConfigureAwait(false) is { End: FeedEnd.Unsupported, Error: { } error })
+        if (logEnded.IsCompleted && await logEnded.ConfigureAwait(false) is { End: LogEnd.Broken, Error: { } error })
         {
             _server.Kill();
             logger.Unsupported(error.Message);
@@ -310,8 +297,6 @@ internal sealed class PrimaryLife(
             return LifeEnd.Unsupported;
         }
 
-        // Without its standby postgres could never commit again; and a feed that ended early is a dying postgres nearly always.
-        await Task.WhenAny(_server.Exited, Task.Delay(TimeSpan.FromSeconds(2), CancellationToken.None)).ConfigureAwait(false);
         _server.Kill();
         await _server.Exited.ConfigureAwait(false);
         return LifeEnd.Died;
@@ -327,7 +312,18 @@ internal sealed class PrimaryLife(
         status.Set("stopping");
         logger.Stopping();
         _server.StopFast();
-        await Task.WhenAny(_server.Exited, _fenced.Task, Task.Delay(options.StopTimeoutMs, CancellationToken.None)).ConfigureAwait(false);
+        long began = Stopwatch.GetTimestamp(), quorumAt = began;
+        while (!_server.Exited.IsCompleted && !_fenced.Task.IsCompleted && Stopwatch.GetElapsedTime(began).TotalMilliseconds < options.StopTimeoutMs)
+        {
+            await Task.WhenAny(_server.Exited, _fenced.Task, Task.Delay(100, CancellationToken.None)).ConfigureAwait(false);
+            quorumAt = _writer!.HasWriteQuorum ? Stopwatch.GetTimestamp() : quorumAt;
+            if (Stopwatch.GetElapsedTime(quorumAt) > PatienceWithoutQuorum)
+            {
+                logger.StoppedWithoutQuorum(status.Gate?.Waiting.Commits ?? 0);
+                return LifeEnd.Stopped;
+            }
+        }
+
         if (_fenced.Task.IsCompleted)
         {
             return LifeEnd.Fenced;

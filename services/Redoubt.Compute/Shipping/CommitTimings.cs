@@ -3,7 +3,7 @@ using Prometheus;
 
 namespace Redoubt.Compute.Shipping;
 
-/// <summary>Where the time of a commit goes, per shipment: received → framed → sent → quorum → feedback, as histograms in seconds.</summary>
+/// <summary>Where the time of a commit goes, per shipment: noticed → framed → sent → quorum → woken, as histograms in seconds.</summary>
 public sealed class CommitTimings
 {
     private static readonly double[] Buckets = Histogram.ExponentialBuckets(0.000_01, 1.6, 24);
@@ -11,7 +11,7 @@ public sealed class CommitTimings
     private readonly Histogram.Child _framed;
     private readonly Histogram.Child _sent;
     private readonly Histogram.Child _quorum;
-    private readonly Histogram.Child _feedback;
+    private readonly Histogram.Child _woken;
     private readonly Histogram.Child _total;
     private readonly Histogram _bytes;
 
@@ -19,12 +19,12 @@ public sealed class CommitTimings
     {
         var stages = metrics.CreateHistogram(
             "redoubt_commit_stage_seconds",
-            "Time of a shipment of log in each stage: framed (received to framed), sent (framed to handed to all streams), quorum (sent to durable on a write quorum), feedback (reporting a new VDL to PostgreSQL), total (received to durable).",
+            "Time of a shipment of log in each stage: framed (noticed in PostgreSQL's log to framed), sent (framed to handed to all streams), quorum (sent to durable on a write quorum), woken (letting the flushes that waited for it go on), total (noticed to durable).",
             new HistogramConfiguration { LabelNames = ["stage"], Buckets = Buckets });
         _framed = stages.WithLabels("framed");
         _sent = stages.WithLabels("sent");
         _quorum = stages.WithLabels("quorum");
-        _feedback = stages.WithLabels("feedback");
+        _woken = stages.WithLabels("woken");
         _total = stages.WithLabels("total");
         _bytes = metrics.CreateHistogram(
             "redoubt_shipment_bytes", "Size of shipments.", new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(256, 2, 16) });
@@ -45,7 +45,7 @@ public sealed class CommitTimings
         Runtime.Tracing.Record("ship log", shipment.ReceivedAt, now, "redoubt.bytes", shipment.Length);
     }
 
-    public void Feedback(long startedAt) => _feedback.Observe(Seconds(startedAt, Stopwatch.GetTimestamp()));
+    public void Woken(long startedAt) => _woken.Observe(Seconds(startedAt, Stopwatch.GetTimestamp()));
 
     private static double Seconds(long from, long to) => Math.Max(0, (to - from) / (double)Stopwatch.Frequency);
 }
