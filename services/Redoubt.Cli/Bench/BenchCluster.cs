@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using Npgsql;
+using Redoubt.Cli.Bench.Usage;
 using Redoubt.Cli.Commands;
 using Redoubt.Cli.Local;
 using Redoubt.Cli.Toolchain;
@@ -8,7 +8,7 @@ using Redoubt.Cli.Toolchain;
 namespace Redoubt.Cli.Bench;
 
 /// <summary>A Redoubt cluster that lives as long as a benchmark: the same processes as <c>./redoubt up</c> starts.</summary>
-internal sealed class BenchCluster : IAsyncDisposable
+internal sealed class BenchCluster : IBenchSide, IAsyncDisposable
 {
     private readonly ClusterPaths _paths;
     private readonly Supervisor _supervisor;
@@ -27,12 +27,12 @@ internal sealed class BenchCluster : IAsyncDisposable
     public string ConnectionString => LocalDatabase.ConnectionString(Status);
 
     /// <summary>Makes one and waits until it is ready.</summary>
-    public static async Task<BenchCluster> StartAsync(BenchOptions options, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellation)
+    public static async Task<BenchCluster> StartAsync(BenchOptions options, CancellationToken cancellation)
     {
         var spec = new ClusterSpec
         {
             Name = $"bench-{Environment.ProcessId}", Volume = Guid.NewGuid(), Postgres = options.Postgres, Copies = options.Copies, Groups = options.Groups,
-            Port = FreePorts.Take(1)[0], Parameters = parameters,
+            Port = FreePorts.Take(1)[0], Parameters = options.Settings,
         };
         spec.Validate();
         var paths = ClusterPaths.Of(spec.Name, null);
@@ -40,24 +40,7 @@ internal sealed class BenchCluster : IAsyncDisposable
         var supervisor = await SuperviseCommand.StartAsync(spec, paths, options.Say, cancellation);
         try
         {
-            var clock = Stopwatch.StartNew();
-            while (clock.Elapsed < TimeSpan.FromMinutes(2))
-            {
-                var status = await supervisor.StatusAsync();
-                if (status.Phase == "Ready")
-                {
-                    return new BenchCluster(paths, supervisor, status);
-                }
-
-                if (status.Phase == "Failed")
-                {
-                    throw new CliException($"The cluster did not start: {status.Message}");
-                }
-
-                await Task.Delay(50, cancellation);
-            }
-
-            throw new CliException($"The cluster was not ready within two minutes; see {paths.Logs}.");
+            return new BenchCluster(paths, supervisor, await ReadyAsync(supervisor, paths, cancellation));
         }
         catch
         {
@@ -69,27 +52,56 @@ internal sealed class BenchCluster : IAsyncDisposable
     /// <summary>The cluster as it is now.</summary>
     public Task<ClusterStatus> StatusAsync() => _supervisor.StatusAsync();
 
-    /// <summary>Stops all its processes until the result is disposed.</summary>
-    public async Task<PausedProcesses> PauseAsync() => new([.. (await StatusAsync()).Processes.Select(p => p.Pid ?? 0)]);
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ProcessRoot>> ProcessesAsync() =>
+        [.. (await StatusAsync()).Processes.Where(p => p.Pid is not null).Select(p => new ProcessRoot(p.Pid!.Value, p.Role == "storage" ? _ => Roles.Storage : Roles.OfCompute))];
+
+    /// <inheritdoc/>
+    public async Task<SideCounters> CountersAsync(CancellationToken cancellation)
+    {
+        var network = (await StatusAsync()).Network!;
+        return new SideCounters(MetricsText.Sum(await MetricsAsync(cancellation), "redoubt_shipment_bytes_count"), network.LogBytesSent);
+    }
 
     /// <summary>SIGKILL for the whole tree of a process; it comes back.</summary>
     public Task KillAsync(string target) => _supervisor.DrillAsync("kill", target, 0);
+
+    /// <summary>SIGKILL for the compute, then waits until it is back: its data folder is made anew, and every page is in storage only.</summary>
+    public async Task RestartComputeAsync(CancellationToken cancellation)
+    {
+        await KillAsync("compute");
+        await ReadyAsync(_supervisor, _paths, cancellation);
+    }
+
+    /// <summary>What the compute's start took, milliseconds by stage; waits until it has ended.</summary>
+    public async Task<IReadOnlyDictionary<string, double>> StagesAsync(CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        while (clock.Elapsed < TimeSpan.FromMinutes(2))
+        {
+            if ((await StatusAsync()).Processes.First(p => p.Role == "primary") is { State: "ready", StartedMs: { } stages })
+            {
+                return stages;
+            }
+
+            await Task.Delay(20, cancellation);
+        }
+
+        throw new CliException($"The compute was not ready within two minutes; see {_paths.Logs}.");
+    }
 
     /// <summary>The compute's metrics: name with labels, value.</summary>
     public async Task<Dictionary<string, double>> MetricsAsync(CancellationToken cancellation)
     {
         using var http = new HttpClient();
-        string text = await http.GetStringAsync(Status.Processes.First(p => p.Role == "primary").Metrics, cancellation);
-        return text.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => (At: line.LastIndexOf(' '), Line: line))
-            .Where(l => l.At > 0 && double.TryParse(l.Line[(l.At + 1)..], CultureInfo.InvariantCulture, out _))
-            .ToDictionary(l => l.Line[..l.At], l => double.Parse(l.Line[(l.At + 1)..], CultureInfo.InvariantCulture));
+        return MetricsText.Parse(await http.GetStringAsync(Status.Processes.First(p => p.Role == "primary").Metrics, cancellation));
     }
 
-    /// <summary>Largest resident memory now, in MiB: the agent's, and of the storage process that has most.</summary>
-    public async Task<(double Agent, double Storage)> ResidentAsync()
+    /// <summary>Memory of the agent, and of the storage process that has most, in MiB: <c>VmRSS</c> (now) or <c>VmHWM</c> (most since it started).</summary>
+    public async Task<(double Agent, double Storage)> MemoryAsync(string field)
     {
         var status = await StatusAsync();
-        return (Resident(status.Processes.First(p => p.Role == "primary").Pid), status.Processes.Where(p => p.Role == "storage").Max(p => Resident(p.Pid)));
+        return (ProcFile.MemoryMiB(status.Processes.First(p => p.Role == "primary").Pid, field), status.Processes.Where(p => p.Role == "storage").Max(p => ProcFile.MemoryMiB(p.Pid, field)));
     }
 
     /// <inheritdoc/>
@@ -100,19 +112,25 @@ internal sealed class BenchCluster : IAsyncDisposable
         Directory.Delete(_paths.Folder, recursive: true);
     }
 
-    private static double Resident(int? pid)
+    private static async Task<ClusterStatus> ReadyAsync(Supervisor supervisor, ClusterPaths paths, CancellationToken cancellation)
     {
-        string? line = pid is null || !File.Exists($"/proc/{pid}/status") ? null : File.ReadLines($"/proc/{pid}/status").FirstOrDefault(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return line is null ? 0 : double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        var clock = Stopwatch.StartNew();
+        while (clock.Elapsed < TimeSpan.FromMinutes(2))
+        {
+            var status = await supervisor.StatusAsync();
+            if (status.Phase == "Ready")
+            {
+                return status;
+            }
+
+            if (status.Phase == "Failed")
+            {
+                throw new CliException($"The cluster did not start: {status.Message}");
+            }
+
+            await Task.Delay(50, cancellation);
+        }
+
+        throw new CliException($"The cluster was not ready within two minutes; see {paths.Logs}.");
     }
 }
-
-/// <summary>What every benchmark takes.</summary>
-/// <param name="Seconds">How long each measurement lasts.</param>
-/// <param name="Scale">pgbench's.</param>
-/// <param name="Postgres">Major version, of both sides.</param>
-/// <param name="Copies">Redoubt's.</param>
-/// <param name="Groups">Redoubt's.</param>
-/// <param name="LogMiB">Most log since the last checkpoint, of the recovery benchmark.</param>
-/// <param name="Say">Gets a line for every step.</param>
-internal sealed record BenchOptions(int Seconds, int Scale, int Postgres, int Copies, int Groups, int LogMiB, Action<string> Say);

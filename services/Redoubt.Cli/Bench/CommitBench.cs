@@ -1,98 +1,72 @@
-using System.Runtime.InteropServices;
+using Redoubt.Cli.Bench.Usage;
 
 namespace Redoubt.Cli.Bench;
 
 /// <summary>
 /// Commits per second beside a stock PostgreSQL with the same number of durable copies: streaming standbys, of which as many must
 /// have flushed as make Redoubt's write quorum together with the primary. Both run pgbench's transactions in turn, and while one does the other
-/// stands still, its background work too; each turn has a short run before it that is not counted.
+/// stands still, its background work too. Beside each row: what a transaction costs each role, and what bounds the row.
 /// </summary>
-internal static partial class CommitBench
+internal static class CommitBench
 {
     private const int Turns = 2;
-    private const int LeadInSeconds = 2;
-    private static readonly int[] Clients = [1, 4, 16, 64];
+    private const int WarmUpClients = 8;
 
     public static async Task<BenchReport> RunAsync(BenchOptions options, CancellationToken cancellation)
     {
-        var settings = new Dictionary<string, string> { ["max_connections"] = "200", ["shared_buffers"] = "256MB", ["max_wal_size"] = "8GB", ["checkpoint_timeout"] = "30min" };
         var report = new BenchReport("commit");
-        options.Say($"starting a stock PostgreSQL {options.Postgres} and filling it");
-        await using var stock = await StockCluster.StartAsync(options.Postgres, settings, cancellation);
-        var stockBench = new PgBench(stock.Primary.ConnectionString());
-        await stockBench.InitializeAsync(options.Scale, cancellation);
-        int standbys = options.Copies - 1, needed = options.Copies switch { 6 => 3, 3 => 1, _ => 0 };
-        string peer = $"stock {options.Postgres}";
-        if (needed > 0)
-        {
-            options.Say($"adding {standbys} streaming standbys");
-            await stock.AddStandbysAsync(standbys, needed, cancellation);
-            peer += $", ANY {needed} of {standbys}";
-        }
-
+        string? obstacle = await SystemCalls.ObstacleAsync(cancellation);
+        options.Say("timing the disk");
+        var disk = DiskProbe.Measure(options.Copies);
+        options.Say($"starting a stock PostgreSQL {options.Postgres} and filling it, scale {options.Scale}");
+        await using var stock = await StockCluster.StartAsync(options, cancellation);
+        await new PgBench(stock.ConnectionString).InitializeAsync(options.Scale, cancellation);
+        await stock.AddStandbysAsync(options, cancellation);
         options.Say("starting Redoubt and filling it");
-        await using var redoubt = await BenchCluster.StartAsync(options, settings, cancellation);
-        var ours = new PgBench(redoubt.ConnectionString);
-        await ours.InitializeAsync(options.Scale, cancellation);
+        await using var redoubt = await BenchCluster.StartAsync(options, cancellation);
+        await new PgBench(redoubt.ConnectionString).InitializeAsync(options.Scale, cancellation);
 
         // Caches and just-in-time compilation.
-        await ours.TransactionsAsync(8, Math.Max(3, options.Seconds / 3), cancellation);
-        await stockBench.TransactionsAsync(8, Math.Max(3, options.Seconds / 3), cancellation);
-        foreach (int clients in Clients)
+        int warmUp = Math.Max(1, options.Seconds / 3), turn = Math.Max(1, options.Seconds / Turns);
+        await TurnAsync(redoubt, stock, WarmUpClients, warmUp, false, cancellation);
+        await TurnAsync(stock, redoubt, WarmUpClients, warmUp, false, cancellation);
+        foreach (int clients in options.Clients)
         {
-            var before = await redoubt.MetricsAsync(cancellation);
-            double mine = 0, theirs = 0;
-            int turn = Math.Max(1, options.Seconds / Turns);
-            for (int i = 0; i < Turns; i++)
+            // System calls are counted in the first turn.
+            var ours = await TurnAsync(redoubt, stock, clients, turn, obstacle is null, cancellation);
+            var theirs = await TurnAsync(stock, redoubt, clients, turn, obstacle is null, cancellation);
+            for (int i = 1; i < Turns; i++)
             {
-                using (stock.Pause())
-                {
-                    mine += await TurnAsync(ours, clients, turn, cancellation) / Turns;
-                }
-
-                using (await redoubt.PauseAsync())
-                {
-                    theirs += await TurnAsync(stockBench, clients, turn, cancellation) / Turns;
-                }
+                ours += await TurnAsync(redoubt, stock, clients, turn, false, cancellation);
+                theirs += await TurnAsync(stock, redoubt, clients, turn, false, cancellation);
             }
 
-            report.Add($"{clients} client{(clients == 1 ? "" : "s")}", "tps", mine, theirs, peer);
-            Explain(report, clients, mine, before, await redoubt.MetricsAsync(cancellation));
-            options.Say($"{clients} clients: {report.Rows.Last(r => r.Unit == "tps").Ratio:0.00}x");
+            string name = clients == 1 ? "1 client" : $"{clients} clients";
+            report.Add(name, "tps", ours.Tps, theirs.Tps, options.Peer);
+            CommitParts.Add(report, name, ours, theirs);
+            report.Notes.Add(CommitVerdict.Of($"{name}, Redoubt", clients, ours, disk));
+            report.Notes.Add(CommitVerdict.Of($"{name}, stock", clients, theirs, disk));
+            options.Say($"{name}: {ours.Tps:N0} and {theirs.Tps:N0} tps, {ours.Tps / theirs.Tps:0.00}x");
         }
 
-        var (agent, storage) = await redoubt.ResidentAsync();
+        var (agent, storage) = await redoubt.MemoryAsync("VmRSS");
         report.Add("resident memory of the agent", "MiB", agent);
         report.Add("resident memory of a storage process", "MiB", storage);
+        report.Add($"fdatasync of 4 KiB, {options.Copies} at once", "us", disk.TogetherUs);
+        report.Notes.Add("Processor time is of /proc/PID/stat and schedstat, children that ended included; a context switch is a wait that ended or a processor taken away.");
+        if (obstacle is not null)
+        {
+            report.Notes.Add($"System calls were not counted: {obstacle}. Context switches stand in for them.");
+        }
+
         return report;
     }
 
-    private static async Task<double> TurnAsync(PgBench bench, int clients, int seconds, CancellationToken cancellation)
+    private static async Task<TurnFigures> TurnAsync(IBenchSide side, IBenchSide other, int clients, int seconds, bool countSystemCalls, CancellationToken cancellation)
     {
-        // What the other side left in the page cache goes to the disk now.
-        sync();
-        await bench.TransactionsAsync(clients, LeadInSeconds, cancellation);
-        return (await bench.TransactionsAsync(clients, seconds, cancellation)).Tps;
-    }
-
-    [LibraryImport("libc")]
-    private static partial void sync();
-
-    /// <summary>Where a commit's time went, from the agent's histograms.</summary>
-    private static void Explain(BenchReport report, int clients, double tps, Dictionary<string, double> before, Dictionary<string, double> after)
-    {
-        double Mean(string stage)
+        using (await other.PauseAsync())
         {
-            string sum = $"redoubt_commit_stage_seconds_sum{{stage=\"{stage}\"}}", count = $"redoubt_commit_stage_seconds_count{{stage=\"{stage}\"}}";
-            double n = after.GetValueOrDefault(count) - before.GetValueOrDefault(count);
-            return n <= 0 ? 0 : (after.GetValueOrDefault(sum) - before.GetValueOrDefault(sum)) / n * 1e6;
+            return await CommitTurn.RunAsync(side, clients, seconds, countSystemCalls, cancellation);
         }
-
-        double bytes = after.GetValueOrDefault("redoubt_shipment_bytes_sum") - before.GetValueOrDefault("redoubt_shipment_bytes_sum");
-        double shipments = after.GetValueOrDefault("redoubt_shipment_bytes_count") - before.GetValueOrDefault("redoubt_shipment_bytes_count");
-        report.Notes.Add(
-            $"{clients} clients: a transaction takes {clients / tps * 1e6:N0} us for its client; of that, a shipment of log ({(shipments > 0 ? bytes / shipments : 0):N0} B) takes "
-            + $"{Mean("framed"):N0} us to frame, {Mean("sent"):N0} us to send, {Mean("quorum"):N0} us until the write quorum has it, {Mean("feedback"):N0} us to report; "
-            + $"the rest is PostgreSQL, its walsender and its wake-up.");
     }
 }

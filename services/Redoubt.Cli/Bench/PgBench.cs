@@ -28,19 +28,26 @@ internal sealed partial class PgBench
         ? Directory.GetFiles("/usr/lib/postgresql", "pgbench", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
         : null);
 
-    /// <summary>Makes and fills its tables: 100,000 accounts a scale.</summary>
-    public async Task InitializeAsync(int scale, CancellationToken cancellation) => await RunAsync(["-i", "-q", "-s", $"{scale}"], cancellation);
+    /// <summary>Makes and fills its tables: 100,000 accounts a scale. The rows come by COPY, which logs a page at a time; made by the server each would be a record.</summary>
+    public Task InitializeAsync(int scale, CancellationToken cancellation) => RunAsync(["-i", "-q", "-I", "dtgvp", "-s", $"{scale}"], cancellation);
 
     /// <summary>Runs its TPC-B-like transactions.</summary>
-    public async Task<Result> TransactionsAsync(int clients, int seconds, CancellationToken cancellation)
+    public async Task<Result> TransactionsAsync(int clients, int seconds, CancellationToken cancellation) => Parse(await RunAsync(Transactions(clients, seconds), cancellation));
+
+    /// <summary>Starts its TPC-B-like transactions, to be watched while they run.</summary>
+    public PgBenchRun Start(int clients, int seconds) => new(_program, [.. Transactions(clients, seconds), "-P", "1"], _environment);
+
+    /// <summary>The figures it prints at its end.</summary>
+    public static Result Parse(string output)
     {
-        string output = await RunAsync(["-n", "-M", "prepared", "-c", $"{clients}", "-j", $"{Math.Min(clients, 2)}", "-T", $"{seconds}"], cancellation);
         var tps = Tps().Match(output);
         var done = Done().Match(output);
         return tps.Success && done.Success
             ? new Result(double.Parse(tps.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(done.Groups[1].Value, CultureInfo.InvariantCulture))
             : throw new CliException($"pgbench printed no figures: {output.Trim()}");
     }
+
+    private static string[] Transactions(int clients, int seconds) => ["-n", "-M", "prepared", "-c", $"{clients}", "-j", $"{Math.Min(clients, 2)}", "-T", $"{seconds}"];
 
     private async Task<string> RunAsync(string[] arguments, CancellationToken cancellation)
     {

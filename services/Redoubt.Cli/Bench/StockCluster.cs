@@ -1,4 +1,4 @@
-using Npgsql;
+using Redoubt.Cli.Bench.Usage;
 using Redoubt.Cli.Toolchain;
 using Redoubt.Verify;
 using Redoubt.Wal;
@@ -9,7 +9,7 @@ namespace Redoubt.Cli.Bench;
 /// The comparator: a stock PostgreSQL, with as many streaming standbys as make the same number of durable copies. Clients and standbys come over TCP, as
 /// Redoubt's clients and segments do.
 /// </summary>
-internal sealed class StockCluster : IAsyncDisposable
+internal sealed class StockCluster : IBenchSide, IAsyncDisposable
 {
     private readonly string _folder;
     private readonly List<StockPostgres> _standbys = [];
@@ -25,27 +25,42 @@ internal sealed class StockCluster : IAsyncDisposable
     /// <summary>Where clients connect.</summary>
     public StockPostgres Primary { get; }
 
-    /// <summary>Makes a primary of its own; settings on top of PostgreSQL's defaults.</summary>
-    public static async Task<StockCluster> StartAsync(int major, IReadOnlyDictionary<string, string> settings, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public string ConnectionString => Primary.ConnectionString();
+
+    /// <summary>Makes a primary of its own.</summary>
+    public static async Task<StockCluster> StartAsync(BenchOptions options, CancellationToken cancellation)
     {
-        string bin = await PostgresBinaries.EnsureAsync(major, cancellation: cancellation);
+        string bin = await PostgresBinaries.EnsureAsync(options.Postgres, cancellation: cancellation);
         string folder = Directory.CreateTempSubdirectory("redoubt-stock-").FullName;
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        var primary = new StockPostgres((PgVersion)major, bin, Path.Combine(folder, "p")) { TcpPort = Local.FreePorts.Take(1)[0] };
+        var primary = new StockPostgres((PgVersion)options.Postgres, bin, Path.Combine(folder, "p")) { TcpPort = Local.FreePorts.Take(1)[0] };
         await primary.InitDbAsync(checksums: false, cancellation);
-        var all = new Dictionary<string, string>(settings);
+
+        // A side that stood still for minutes is not to be taken for dead.
+        var all = new Dictionary<string, string>(options.Settings) { ["wal_sender_timeout"] = "0", ["wal_receiver_timeout"] = "0" };
         await primary.StartAsync(all, cancellation);
         return new StockCluster(folder, primary, all);
     }
 
     /// <summary>
-    /// Adds standbys as copies of the stopped primary and starts everything again, commits waiting for <paramref name="needed"/> of them.
+    /// Adds as many standbys as the options want, as copies of the stopped primary, and starts everything again, commits waiting for as many as they
+    /// want. Without any it is a restart.
     /// </summary>
-    public async Task AddStandbysAsync(int count, int needed, CancellationToken cancellation)
+    public async Task AddStandbysAsync(BenchOptions options, CancellationToken cancellation)
     {
+        if (options.StandbysNeeded == 0)
+        {
+            await Primary.StopAsync(fast: true, cancellation);
+            await Primary.StartAsync(_settings, cancellation);
+            return;
+        }
+
+        int count = options.Standbys;
+        options.Say($"adding {count} streaming standbys");
         await Primary.StopAsync(fast: true, cancellation);
         string names = string.Join(", ", Enumerable.Range(0, count).Select(i => $"s{i}"));
-        _settings["synchronous_standby_names"] = $"ANY {needed} ({names})";
+        _settings["synchronous_standby_names"] = $"ANY {options.StandbysNeeded} ({names})";
         _settings["max_wal_senders"] = $"{count + 5}";
         for (int i = 0; i < count; i++)
         {
@@ -72,25 +87,26 @@ internal sealed class StockCluster : IAsyncDisposable
         await Primary.ExecuteAsync("CREATE TABLE streaming AS SELECT 1 AS i", cancellation);
     }
 
-    /// <summary>Stops all its processes until the result is disposed.</summary>
-    public Local.PausedProcesses Pause() => new([Primary.ProcessId, .. _standbys.Select(s => s.ProcessId)]);
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ProcessRoot>> ProcessesAsync() => Task.FromResult<IReadOnlyList<ProcessRoot>>(
+        [new(Primary.ProcessId, Roles.OfStockPrimary), .. _standbys.Select(s => new ProcessRoot(s.ProcessId, Roles.OfStandby))]);
 
-    /// <summary>SIGKILL for the primary's whole tree, then a start that recovers from the log. Returns when it takes connections.</summary>
-    public async Task CrashAndRecoverAsync(Action killed, CancellationToken cancellation)
+    /// <inheritdoc/>
+    public async Task<SideCounters> CountersAsync(CancellationToken cancellation)
+    {
+        string flushes = Primary.Version >= PgVersion.Pg18 ? "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal'" : "SELECT wal_sync FROM pg_stat_wal";
+        string sql = $"SELECT ARRAY[({flushes})::float8, (SELECT coalesce(sum(pg_wal_lsn_diff(sent_lsn, '0/0')), 0) FROM pg_stat_replication)::float8]";
+        double[] counters = await BenchSql.QueryAsync<double[]>(ConnectionString, sql, cancellation);
+        return new SideCounters(counters[0], counters[1]);
+    }
+
+    /// <summary>SIGKILL for the primary's whole tree, then a start that recovers from the log. Returns when the new server runs; it recovers still.</summary>
+    public async Task CrashAsync(Action killed, CancellationToken cancellation)
     {
         Local.ProcessTree.Kill(Primary.ProcessId);
         killed();
         await Primary.StopAsync(fast: false, cancellation);
-        await Primary.StartAsync(_settings, cancellation);
-    }
-
-    /// <summary>One value.</summary>
-    public async Task<T> QueryAsync<T>(string sql, CancellationToken cancellation)
-    {
-        await using var connection = new NpgsqlConnection(Primary.ConnectionString());
-        await connection.OpenAsync(cancellation);
-        await using var command = new NpgsqlCommand(sql, connection);
-        return (T)(await command.ExecuteScalarAsync(cancellation))!;
+        await Primary.StartAsync(_settings, cancellation, waitForConnections: false);
     }
 
     /// <inheritdoc/>

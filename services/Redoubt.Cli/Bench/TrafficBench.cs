@@ -16,27 +16,26 @@ internal static class TrafficBench
 
     public static async Task<BenchReport> RunAsync(BenchOptions options, CancellationToken cancellation)
     {
-        var settings = new Dictionary<string, string> { ["max_connections"] = "100", ["shared_buffers"] = "256MB", ["max_wal_size"] = "8GB", ["checkpoint_timeout"] = "30min" };
         var report = new BenchReport("traffic");
 
         options.Say($"stock PostgreSQL {options.Postgres}, scale {options.Scale}, {Clients} clients, {options.Seconds} s");
         long wal, pages, transactions;
-        await using (var stock = await StockCluster.StartAsync(options.Postgres, settings, cancellation))
+        await using (var stock = await StockCluster.StartAsync(options, cancellation))
         {
-            var bench = new PgBench(stock.Primary.ConnectionString());
+            var bench = new PgBench(stock.ConnectionString);
             await bench.InitializeAsync(options.Scale, cancellation);
             string written = options.Postgres >= 18 ? PagesWritten18 : PagesWritten17;
             await stock.Primary.ExecuteAsync("CHECKPOINT", cancellation);
-            long walBefore = await WalAsync(stock, cancellation);
-            long pagesBefore = await stock.QueryAsync<long>(written, cancellation);
+            long walBefore = await BenchSql.LogEndAsync(stock.ConnectionString, cancellation);
+            long pagesBefore = await BenchSql.QueryAsync<long>(stock.ConnectionString, written, cancellation);
             transactions = (await bench.TransactionsAsync(Clients, options.Seconds, cancellation)).Transactions;
             await stock.Primary.ExecuteAsync("CHECKPOINT", cancellation);
-            wal = await WalAsync(stock, cancellation) - walBefore;
-            pages = await stock.QueryAsync<long>(written, cancellation) - pagesBefore;
+            wal = await BenchSql.LogEndAsync(stock.ConnectionString, cancellation) - walBefore;
+            pages = await BenchSql.QueryAsync<long>(stock.ConnectionString, written, cancellation) - pagesBefore;
         }
 
         options.Say($"Redoubt, {options.Copies} copies, the same");
-        await using var redoubt = await BenchCluster.StartAsync(options, settings, cancellation);
+        await using var redoubt = await BenchCluster.StartAsync(options, cancellation);
         var ours = new PgBench(redoubt.ConnectionString);
         await ours.InitializeAsync(options.Scale, cancellation);
         var before = await SettledAsync(redoubt, cancellation);
@@ -53,9 +52,6 @@ internal static class TrafficBench
         report.Notes.Add($"One copy takes {1 - (sent / options.Copies / done / stockBytes):P1} less than the stock server's volume. Stock: {wal / transactions:N0} B log and {pages / transactions:N0} B pages a transaction.");
         return report;
     }
-
-    private static Task<long> WalAsync(StockCluster stock, CancellationToken cancellation) =>
-        stock.QueryAsync<long>("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint", cancellation);
 
     /// <summary>The counters once nothing moves any more: log is shipped behind the last commit.</summary>
     private static async Task<ClusterStatus.Traffic> SettledAsync(BenchCluster cluster, CancellationToken cancellation)
