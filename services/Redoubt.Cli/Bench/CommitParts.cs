@@ -22,7 +22,7 @@ internal static class CommitParts
     public static void Add(BenchReport report, string of, TurnFigures ours, TurnFigures theirs)
     {
         AddRoles(report, of, "processor", "us/transaction", ours.CpuUs, theirs.CpuUs);
-        report.AddPart(of, "processor: rest of the machine", "us/transaction", RestUs(ours), RestUs(theirs));
+        report.AddPart(of, "processor: rest of the machine", "us/transaction", ours.OthersCpuSeconds / ours.Transactions * 1e6, theirs.OthersCpuSeconds / theirs.Transactions * 1e6);
         report.AddPart(of, "processors busy", "%", ours.Machine.BusyShare * 100, theirs.Machine.BusyShare * 100);
         report.AddPart(of, "rounds to the quorum | flushes of the primary's log", "per transaction", ours.Rounds, theirs.Rounds);
         report.AddPart(of, "log sent to all copies", "B/transaction", ours.Counters.BytesSent / ours.Transactions, theirs.Counters.BytesSent / theirs.Transactions);
@@ -64,7 +64,4 @@ internal static class CommitParts
 
         return sum;
     }
-
-    /// <summary>Processor time that is nobody's here: the kernel's own threads, this program, other programs.</summary>
-    private static double RestUs(TurnFigures figures) => Math.Max(0, figures.Machine.BusySeconds - figures.Roles.Sum(r => r.Value.CpuSeconds)) / figures.Transactions * 1e6;
 }

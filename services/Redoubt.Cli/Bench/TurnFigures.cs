@@ -28,8 +28,8 @@ internal sealed record TurnFigures
 
     public double Tps => Transactions / Seconds;
 
-    /// <summary>What all of a side's own processes used: without pgbench.</summary>
-    public double OwnCpuSeconds => Roles.Where(r => r.Key != Usage.Roles.PgBench).Sum(r => r.Value.CpuSeconds);
+    /// <summary>Processor time that is nobody's here: the kernel's own threads, this program, other programs.</summary>
+    public double OthersCpuSeconds => Math.Max(0, Machine.BusySeconds - Roles.Sum(r => r.Value.CpuSeconds));
 
     /// <summary>Processor time of some roles for one transaction, in microseconds; null when none of them exists.</summary>
     public double? CpuUs(params ReadOnlySpan<string> roles) => Of(roles, r => r.CpuSeconds * 1e6);
