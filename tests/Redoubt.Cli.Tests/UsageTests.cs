@@ -23,6 +23,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("bench commit")]
     [InlineData("bench traffic")]
     [InlineData("bench recovery")]
+    [InlineData("bench load")]
+    [InlineData("bench redo")]
     public async Task Every_command_has_help_with_an_example(string command)
     {
         var run = await CommandLine.RunAsync(_home, [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
@@ -45,6 +47,10 @@ public sealed class UsageTests : IDisposable
     [InlineData("drill corrupt storage-0 --bytes 0", "1 to 1048576")]
     [InlineData("status -o xml", "xml")]
     [InlineData("bench commit --seconds 0", "1 to 3600")]
+    [InlineData("bench commit --scale 0", "--scale takes 1 to 100000")]
+    [InlineData("bench commit --clients 1,x", "--clients takes numbers from 1 to 150 with commas between them, such as 1,4,16,64")]
+    [InlineData("bench load --mb 0", "--mb takes 1 to 65536")]
+    [InlineData("bench recovery --mb 64,0", "--mb takes numbers from 1 to 65536 with commas between them, such as 64,256,1024,4096")]
     public async Task Wrong_usage_is_status_2_and_one_sentence(string arguments, string says)
     {
         var run = await CommandLine.RunAsync(_home, arguments.Split(' '));

@@ -11,7 +11,10 @@ namespace Redoubt.Cli.Bench;
 /// </summary>
 internal static class LoadBench
 {
-    private sealed record Step(double Seconds, double LogMiB, double OwnCpuSeconds, LatencyFigures Reads);
+    private sealed record Step(double Seconds, double LogMiB, IReadOnlyDictionary<string, RoleUsage> Roles, LatencyFigures Reads)
+    {
+        public double? Cpu(params ReadOnlySpan<string> roles) => RoleParts.Sum(Roles, r => r.CpuSeconds, roles);
+    }
 
     public static async Task<BenchReport> RunAsync(BenchOptions options, CancellationToken cancellation)
     {
@@ -38,7 +41,8 @@ internal static class LoadBench
             report.Add(names[i], "MB/s", Megabytes(mib) / ours[i].Seconds, Megabytes(mib) / theirs[i].Seconds, options.Peer);
             report.AddPart(names[i], "time", "s", ours[i].Seconds, theirs[i].Seconds);
             report.AddPart(names[i], "log written", "MiB", ours[i].LogMiB, theirs[i].LogMiB);
-            report.AddPart(names[i], "processor time of all its processes", "s", ours[i].OwnCpuSeconds, theirs[i].OwnCpuSeconds);
+            Step our = ours[i], their = theirs[i];
+            RoleParts.Add(report, names[i], "processor", "s", roles => our.Cpu(roles), roles => their.Cpu(roles));
             report.AddPart(names[i], "reads of another session", "", ours[i].Reads.Count, theirs[i].Reads.Count);
             report.AddPart(names[i], "a read of another session, median", "ms", ours[i].Reads.MedianMs, theirs[i].Reads.MedianMs);
             report.AddPart(names[i], "a read of another session, p99", "ms", ours[i].Reads.P99Ms, theirs[i].Reads.P99Ms);
@@ -77,7 +81,7 @@ internal static class LoadBench
         var reads = prober.Take();
         var used = UsageSnapshot.Between(before, UsageSnapshot.Take(processes, new HashSet<int>()));
         double written = await BenchSql.LogEndAsync(side.ConnectionString, cancellation) - log;
-        return new Step(seconds, written / (1 << 20), used.Sum(r => r.Value.CpuSeconds), reads);
+        return new Step(seconds, written / (1 << 20), used, reads);
     }
 
     private static async Task CopyAsync(NpgsqlConnection connection, long bytes, CancellationToken cancellation)

@@ -32,10 +32,10 @@ internal sealed record TurnFigures
     public double OthersCpuSeconds => Math.Max(0, Machine.BusySeconds - Roles.Sum(r => r.Value.CpuSeconds));
 
     /// <summary>Processor time of some roles for one transaction, in microseconds; null when none of them exists.</summary>
-    public double? CpuUs(params ReadOnlySpan<string> roles) => Of(roles, r => r.CpuSeconds * 1e6);
+    public double? CpuUs(params ReadOnlySpan<string> roles) => RoleParts.Sum(Roles, r => r.CpuSeconds * 1e6, roles) / Transactions;
 
     /// <summary>Context switches of some roles for one transaction; null when none of them exists.</summary>
-    public double? Switches(params ReadOnlySpan<string> roles) => Of(roles, r => r.Switches);
+    public double? Switches(params ReadOnlySpan<string> roles) => RoleParts.Sum(Roles, r => r.Switches, roles) / Transactions;
 
     /// <summary>Rounds to the quorum for one transaction.</summary>
     public double? Rounds => Counters.Rounds / Transactions;
@@ -51,22 +51,6 @@ internal sealed record TurnFigures
         Waits = Merge(a.Waits, b.Waits, (x, y) => x + y),
         SystemCalls = a.SystemCalls ?? b.SystemCalls,
     };
-
-    private double? Of(ReadOnlySpan<string> roles, Func<RoleUsage, double> what)
-    {
-        double sum = 0;
-        bool found = false;
-        foreach (string role in roles)
-        {
-            if (Roles.TryGetValue(role, out var usage))
-            {
-                sum += what(usage);
-                found = true;
-            }
-        }
-
-        return found ? sum / Transactions : null;
-    }
 
     private static Dictionary<string, T> Merge<T>(IReadOnlyDictionary<string, T> a, IReadOnlyDictionary<string, T> b, Func<T, T, T> add)
     {
