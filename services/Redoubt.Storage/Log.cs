@@ -82,4 +82,19 @@ internal static partial class Log
 
     [LoggerMessage(26, LogLevel.Error, "a page read failed")]
     public static partial void PageReadFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(40, LogLevel.Warning, "{Count} connection(s) were refused since the last such line, the last one because {Reason}")]
+    public static partial void ConnectionsRefused(this ILogger log, int count, string reason);
+
+    [LoggerMessage(41, LogLevel.Error, "no connection can be accepted now: {Error}; it is tried again")]
+    public static partial void AcceptFailing(this ILogger log, string error);
+
+    [LoggerMessage(42, LogLevel.Error, "a stream broke on an error that nobody expected")]
+    public static partial void StreamFailed(this ILogger log, Exception error);
+
+    [LoggerMessage(43, LogLevel.Error, "background thread {Thread} failed and goes on")]
+    public static partial void ThreadFailed(this ILogger log, string thread, Exception error);
+
+    [LoggerMessage(44, LogLevel.Warning, "this process may open {Descriptors} files and sockets: at most {Connections} connections are served (REDOUBT_MAX_CONNECTIONS)")]
+    public static partial void FewDescriptors(this ILogger log, int descriptors, int connections);
 }

@@ -1,7 +1,9 @@
+using Redoubt.Protocol.Processes;
 using Redoubt.Storage;
 using Redoubt.Storage.LogFiles;
 using Redoubt.Storage.Pages;
 
+LastResort.Install("redoubt-storage");
 try
 {
     var options = StorageOptions.Read(args, Environment.GetEnvironmentVariable);

@@ -28,6 +28,8 @@ public sealed class StorageMetrics
     private readonly Gauge _lag;
     private readonly Gauge _epoch;
     private readonly Gauge _logBytes;
+    private readonly Counter _refused;
+    private readonly Gauge _connections;
 
     public StorageMetrics()
     {
@@ -54,6 +56,8 @@ public sealed class StorageMetrics
         _lag = factory.CreateGauge("redoubt_storage_apply_lag_bytes", "Log between the applied LSN and what may be applied.", group);
         _epoch = factory.CreateGauge("redoubt_storage_epoch", "Epoch obeyed.", group);
         _logBytes = factory.CreateGauge("redoubt_storage_log_file_bytes", "Size of all log files.", group);
+        _refused = factory.CreateCounter("redoubt_storage_connections_refused_total", "Connections that were closed before they were served.", "reason");
+        _connections = factory.CreateGauge("redoubt_storage_connections", "Connections of peers that have said who they are.");
     }
 
     /// <summary>What <c>/metrics</c> exposes.</summary>
@@ -61,6 +65,15 @@ public sealed class StorageMetrics
 
     /// <summary>The counters of one group's segment.</summary>
     public SegmentCounters Of(int group) => new(this, group.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>A connection was closed before it was served.</summary>
+    public void Refused(string reason) => _refused.WithLabels(reason).Inc();
+
+    /// <summary>How many were, for a reason.</summary>
+    public double RefusedFor(string reason) => _refused.WithLabels(reason).Value;
+
+    /// <summary>Connections that are served now.</summary>
+    public void Connections(int count) => _connections.Set(count);
 
     private static HistogramConfiguration Buckets() => new() { Buckets = LatencyBuckets };
 

@@ -66,6 +66,18 @@ public sealed record StorageOptions
     /// <summary>Pause between two looks at a peer when nothing is known to be missing.</summary>
     public TimeSpan GossipEvery { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>Connections that have said who they are: raw streams and gRPC together.</summary>
+    public int MaxConnections { get; init; } = 4096;
+
+    /// <summary>Connections that have not said who they are, of either kind; a new one takes the place of the oldest.</summary>
+    public int MaxUnauthenticated { get; init; } = 256;
+
+    /// <summary>A connection says who it is within this time.</summary>
+    public TimeSpan HelloTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A log stream that carries nothing for so long, not even a heartbeat, has lost its writer.</summary>
+    public TimeSpan LogSilence { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Fault injection over HTTP.</summary>
     public bool Drills { get; init; }
 
@@ -140,6 +152,8 @@ public sealed record StorageOptions
             BlockCacheBytes = (long)Number("REDOUBT_PAGE_CACHE_MB", 48, 1, 1 << 20) << 20,
             FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 100, 0, 1 << 20),
             ScrubBytesPerSecond = (long)Number("REDOUBT_SCRUB_MB_PER_S", 4, 0, 1 << 20) << 20,
+            MaxConnections = Number("REDOUBT_MAX_CONNECTIONS", 4096, 16, 1 << 20),
+            MaxUnauthenticated = Number("REDOUBT_MAX_UNAUTHENTICATED", 256, 16, 1 << 16),
             Drills = Optional("REDOUBT_DRILLS") == "1",
             JsonLogs = string.Equals(Optional("REDOUBT_LOG_FORMAT"), "json", StringComparison.OrdinalIgnoreCase),
             OtlpEndpoint = Uri.TryCreate(Optional("OTEL_EXPORTER_OTLP_ENDPOINT"), UriKind.Absolute, out var otlp) ? otlp : null,
@@ -210,20 +224,6 @@ public sealed record StorageOptions
         }
     }
 
-    private static string ReadSecret(string? path)
-    {
-        if (path is null)
-        {
-            return "";
-        }
-
-        try
-        {
-            return File.ReadAllText(path).Trim();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigurationException($"REDOUBT_SECRET_FILE: {e.Message}");
-        }
-    }
+    private static string ReadSecret(string? path) =>
+        path is null ? "" : SecretFile.TryRead(path, out string problem) ?? throw new ConfigurationException($"REDOUBT_SECRET_FILE: {problem}");
 }

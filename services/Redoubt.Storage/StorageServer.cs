@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Redoubt.Protocol;
+using Redoubt.Protocol.Sockets;
 using Redoubt.Storage.Hosting;
 using Redoubt.Storage.Segments;
 
@@ -14,6 +15,11 @@ namespace Redoubt.Storage;
 public sealed class StorageServer : IAsyncDisposable
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
+    private const int MaxHttpConnections = 64;
+    private const int MaxHeaderBytes = 8 << 10;
+
+    /// <summary>Of calls with one request, such as keys of pages or a history of truncations; streams have no end of their own.</summary>
+    private const int MaxUnaryBytes = 4 << 20;
 
     private readonly WebApplication _app;
     private readonly SegmentHost _host;
@@ -29,6 +35,8 @@ public sealed class StorageServer : IAsyncDisposable
     }
 
     internal SegmentHost Host => _host;
+
+    internal StreamServer Streams => _streams;
 
     public StorageMetrics Metrics { get; }
 
@@ -69,30 +77,61 @@ public sealed class StorageServer : IAsyncDisposable
                 .WithTracing(t => t.AddSource(StorageTracing.Name).AddOtlpExporter(o => o.Endpoint = otlp));
         }
 
+        int descriptors = PortLimits.Descriptors();
+        var limits = PortLimits.Of(options, descriptors);
+        var served = new ServedConnections(limits.Connections, metrics);
         StreamServer? streams = null;
-        builder.Services.AddSingleton<IConnectionListenerFactory>(s => new PortListenerFactory(() => streams!, s.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(s => new Refusals(metrics, s.GetRequiredService<ILoggerFactory>().CreateLogger("Redoubt.Storage")));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(
+            s => new PortListenerFactory(() => streams!, limits, s.GetRequiredService<Refusals>(), s.GetRequiredService<ILoggerFactory>()));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.InitialStreamWindowSize = 4 << 20;
             kestrel.Limits.Http2.InitialConnectionWindowSize = 16 << 20;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            kestrel.Limits.Http2.MaxRequestHeaderFieldSize = MaxHeaderBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 2 * MaxHeaderBytes;
+            kestrel.Limits.MaxRequestHeaderCount = 50;
+            kestrel.Limits.MaxRequestBodySize = MaxUnaryBytes;
+            kestrel.Limits.RequestHeadersTimeout = options.HelloTimeout;
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Listen(new SegmentEndPoint(options.Listen), listen => listen.Protocols = HttpProtocols.Http2);
-            kestrel.Listen(options.HttpListen, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(options.HttpListen, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                var places = new ConnectionPlaces(MaxHttpConnections);
+                listen.Use(next => async connection =>
+                {
+                    using var place = places.Enter(connection.Abort, out bool gaveWay);
+                    if (gaveWay)
+                    {
+                        metrics.Refused(Refusals.Crowded);
+                    }
+
+                    await next(connection).ConfigureAwait(false);
+                });
+            });
         });
 
         SegmentHost? host = null;
         builder.Services.AddSingleton(_ => host!);
         var app = builder.Build();
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Redoubt.Storage");
+        if (limits.Connections < options.MaxConnections)
+        {
+            logger.FewDescriptors(descriptors, limits.Connections);
+        }
+
         try
         {
             host = new SegmentHost(options, metrics, drills, logger);
-            streams = new StreamServer(options, drills, () => host!, logger);
+            streams = new StreamServer(options, drills, served, () => host!, logger);
+            var refusals = app.Services.GetRequiredService<Refusals>();
+            app.Use(next => new GrpcAuthentication(next, options, refusals).InvokeAsync);
             app.MapGrpcService<SegmentGrpcService>();
             StatusEndpoints.Map(app, host, metrics, options, logger);
             await app.StartAsync(cancellation).ConfigureAwait(false);

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Redoubt.Protocol;
@@ -10,13 +8,11 @@ using Redoubt.Storage.Segments;
 
 namespace Redoubt.Storage.Hosting;
 
-/// <summary>The door of the gRPC service: the shared secret, partitions of drills, and exceptions as statuses.</summary>
+/// <summary>The door of the gRPC service, behind <see cref="GrpcAuthentication"/>: partitions of drills, and exceptions as statuses.</summary>
 /// <remarks>Trailer <c>redoubt-reason</c>: epoch (with <c>redoubt-epoch</c>), incomplete, not-applied, unsettled, joining, horizon, shape,
 /// contradiction, corrupt, frame.</remarks>
 internal sealed class GuardInterceptor(StorageOptions options, DrillState drills, ILogger<GuardInterceptor> logger) : Interceptor
 {
-    private readonly byte[] _expected = Encoding.UTF8.GetBytes("Bearer " + options.Secret);
-
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
         Guard(context, () => continuation(request, context));
@@ -43,15 +39,6 @@ internal sealed class GuardInterceptor(StorageOptions options, DrillState drills
         if (drills.Partitioned)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "partitioned (drill)"));
-        }
-
-        if (options.Secret.Length > 0)
-        {
-            byte[] given = Encoding.UTF8.GetBytes(context.RequestHeaders.GetValue("authorization") ?? "");
-            if (!CryptographicOperations.FixedTimeEquals(given, _expected))
-            {
-                throw new RpcException(new Status(StatusCode.Unauthenticated, "the shared secret is missing or wrong"));
-            }
         }
 
         try

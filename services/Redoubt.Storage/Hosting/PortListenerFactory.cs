@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>Makes Kestrel listen on <see cref="SegmentEndPoint"/>s with a <see cref="PortListener"/>.</summary>
-internal sealed class PortListenerFactory(Func<StreamServer> streams, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class PortListenerFactory(Func<StreamServer> streams, PortLimits limits, Refusals refusals, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => endpoint is SegmentEndPoint;
 
@@ -23,7 +23,7 @@ internal sealed class PortListenerFactory(Func<StreamServer> streams, ILoggerFac
         }
 
         socket.Listen(512);
-        return ValueTask.FromResult<IConnectionListener>(new PortListener(socket, streams().Serve, logs));
+        return ValueTask.FromResult<IConnectionListener>(new PortListener(socket, streams(), limits, refusals, logs));
     }
 }
 

@@ -14,6 +14,7 @@ internal sealed class SegmentHost : IDisposable
     private const int BackgroundNice = 10;
     private const ulong GatherBytes = 1 << 20;
     private readonly StorageOptions _options;
+    private readonly ILogger _logger;
     private readonly FileStream _lockFile;
     private readonly PeerSet _peers;
     private readonly RocksCache _cache;
@@ -28,6 +29,7 @@ internal sealed class SegmentHost : IDisposable
     public SegmentHost(StorageOptions options, StorageMetrics metrics, DrillState drills, ILogger logger)
     {
         _options = options;
+        _logger = logger;
         Drills = drills;
         Directory.CreateDirectory(options.DataDir);
         _lockFile = Lock(options.DataDir);
@@ -50,8 +52,8 @@ internal sealed class SegmentHost : IDisposable
             throw;
         }
 
-        _applier = new Thread(Apply) { Name = "apply", IsBackground = true };
-        _upkeep = new Thread(Upkeep) { Name = "upkeep", IsBackground = true };
+        _applier = new Thread(() => KeepRunning("apply", Apply)) { Name = "apply", IsBackground = true };
+        _upkeep = new Thread(() => KeepRunning("upkeep", Upkeep)) { Name = "upkeep", IsBackground = true };
     }
 
     public DrillState Drills { get; }
@@ -139,6 +141,23 @@ internal sealed class SegmentHost : IDisposable
     {
         _awaited.Set();
         _work.Set();
+    }
+
+    /// <summary>Work that everything depends on does not end because a turn of it failed: that is said, and a second later it goes on.</summary>
+    private void KeepRunning(string name, Action work)
+    {
+        do
+        {
+            try
+            {
+                work();
+            }
+            catch (Exception e)
+            {
+                _logger.ThreadFailed(name, e);
+            }
+        }
+        while (!_stopping.Token.WaitHandle.WaitOne(UpkeepEvery));
     }
 
     private void Apply()

@@ -1,9 +1,9 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Redoubt.Protocol;
+using Redoubt.Protocol.Sockets;
 using Redoubt.Protocol.V1;
 using Redoubt.Storage.Chain;
 using Redoubt.Storage.Segments;
@@ -11,52 +11,80 @@ using Redoubt.Storage.Segments;
 namespace Redoubt.Storage.Hosting;
 
 /// <summary>Raw streams on the gRPC port (docs/decisions/0008): writers' logs and computes' page reads. One blocking thread each.</summary>
-internal sealed class StreamServer(StorageOptions options, DrillState drills, Func<SegmentHost> host, ILogger logger)
+internal sealed class StreamServer(StorageOptions options, DrillState drills, ServedConnections served, Func<SegmentHost> host, ILogger logger)
 {
-    private const int HelloTimeoutMs = 10_000;
     private readonly byte[] _secret = Encoding.UTF8.GetBytes(options.Secret);
-    private readonly ConcurrentDictionary<Socket, Thread> _threads = [];
+    private readonly ConcurrentDictionary<Socket, bool> _sockets = [];
+    private readonly CountdownEvent _running = new(1);
+    private volatile bool _stopped;
+
+    /// <summary>All connections of peers that have said who they are.</summary>
+    public ServedConnections Served => served;
+
+    /// <summary>Starts a stream's thread; tests make it fail.</summary>
+    internal Action<Thread> StartThread { get; set; } = static t => t.Start();
 
     /// <summary>True for the first bytes of a raw stream.</summary>
     public static bool IsStream(uint magic) => magic is LogStream.Magic or PageStream.Magic;
 
-    /// <summary>Serves a connection on a thread of its own, which owns the socket.</summary>
-    public void Serve(Socket socket, uint magic)
+    /// <summary>Serves a connection on a thread of its own, which then owns the socket.</summary>
+    /// <returns>Null, or why not: one of <see cref="Refusals"/>.</returns>
+    public string? TryServe(Socket socket, StreamHello hello)
     {
-        var thread = new Thread(() => Run(socket)) { Name = magic == LogStream.Magic ? "log-stream" : "page-stream", IsBackground = true };
-        _threads[socket] = thread;
-        thread.Start();
+        if (_stopped || drills.Partitioned)
+        {
+            return Refusals.Stopping;
+        }
+
+        if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hello.Secret), _secret))
+        {
+            return Refusals.Secret;
+        }
+
+        if (!served.TryAdd())
+        {
+            return Refusals.Full;
+        }
+
+        _sockets[socket] = true;
+        _running.AddCount();
+        string name = hello.Magic == LogStream.Magic ? "log-stream" : "page-stream";
+        if (ConnectionThread.TryStart(name, () => Run(socket, hello), StartThread))
+        {
+            return null;
+        }
+
+        Ended(socket);
+        return Refusals.Thread;
     }
 
-    /// <summary>Ends all streams and waits for their threads.</summary>
+    /// <summary>Ends all streams and waits for their threads. Nobody calls <see cref="TryServe"/> any more.</summary>
     public void Stop()
     {
-        foreach (var (socket, thread) in _threads)
+        _stopped = true;
+        foreach (var socket in _sockets.Keys)
         {
             LogStreamAcks.Break(socket);
-            thread.Join();
         }
+
+        _running.Signal();
+        _running.Wait();
     }
 
-    private void Run(Socket socket)
+    private void Run(Socket socket, StreamHello hello)
     {
         try
         {
-            socket.NoDelay = true;
-            socket.ReceiveTimeout = HelloTimeoutMs;
-            var hello = ReceiveHello(socket);
-            if (!drills.Partitioned && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hello.Secret), _secret))
+            TcpLiveness.Apply(socket);
+            var segment = host().Find(new SegmentId { Volume = hello.Volume, Group = (uint)hello.Group });
+            if (hello.Magic == LogStream.Magic)
             {
-                socket.ReceiveTimeout = 0;
-                var segment = host().Find(new SegmentId { Volume = hello.Volume, Group = (uint)hello.Group });
-                if (hello.Magic == LogStream.Magic)
-                {
-                    LogStreamHandler.Run(socket, segment, hello.Epoch, drills);
-                }
-                else
-                {
-                    new PageStreamHandler(socket, segment, drills, logger).Run();
-                }
+                socket.ReceiveTimeout = (int)options.LogSilence.TotalMilliseconds;
+                LogStreamHandler.Run(socket, segment, hello.Epoch, drills);
+            }
+            else
+            {
+                new PageStreamHandler(socket, segment, drills, logger).Run();
             }
         }
         catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
@@ -67,39 +95,21 @@ internal sealed class StreamServer(StorageOptions options, DrillState drills, Fu
         {
             logger.StreamRefused(e.Message);
         }
+        catch (Exception e)
+        {
+            logger.StreamFailed(e);
+        }
         finally
         {
-            _threads.TryRemove(socket, out _);
             socket.Dispose();
+            Ended(socket);
         }
     }
 
-    private static StreamHello ReceiveHello(Socket socket)
+    private void Ended(Socket socket)
     {
-        Span<byte> prefix = stackalloc byte[StreamHello.PrefixLength];
-        ReceiveAll(socket, prefix);
-        uint length = BinaryPrimitives.ReadUInt32LittleEndian(prefix[4..]);
-        if (length > StreamHello.MaxLength)
-        {
-            throw new LogFrameException($"a stream's hello of {length} bytes is not legal");
-        }
-
-        var body = new byte[length];
-        ReceiveAll(socket, body);
-        return StreamHello.Decode(BinaryPrimitives.ReadUInt32LittleEndian(prefix), body) ?? throw new LogFrameException("a stream's hello contradicts itself");
-    }
-
-    private static void ReceiveAll(Socket socket, Span<byte> destination)
-    {
-        while (destination.Length > 0)
-        {
-            int n = socket.Receive(destination);
-            if (n == 0)
-            {
-                throw new IOException("the stream was closed before its hello");
-            }
-
-            destination = destination[n..];
-        }
+        _sockets.TryRemove(socket, out _);
+        served.Remove();
+        _running.Signal();
     }
 }

@@ -96,7 +96,7 @@ internal sealed partial class Segment
                 _apply.Commit();
                 _metrics.Applied(bytes);
             }
-            catch (Exception e) when (e is WalFormatException or LogFrameException or RedoException or StoreCorruptException or RocksDbException)
+            catch (Exception e)
             {
                 ApplyFailed(e);
                 return false;

@@ -96,9 +96,6 @@ internal sealed partial class Segment
         {
             _core.RequireReadable(epoch, completeAt);
             Pin(readPoint);
-
-            // A compute reads at or below the VDL: it may know it before its next batch tells.
-            _core.HearVdl(epoch, readPoint, completeAt);
         }
 
         try
