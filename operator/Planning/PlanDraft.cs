@@ -144,6 +144,12 @@ public sealed class PlanDraft
         return Snapshot.Now - (pod.Metadata.CreationTimestamp ?? Snapshot.Now) > TimeSpan.FromSeconds(10) ? $"node {name} is gone" : null;
     }
 
+    public bool SomeNodeIsCordoned => nodes.Values.Any(n => n.Spec?.Unschedulable == true);
+
+    /// <summary>Whether nodes are known and every one of them that pods of the cluster may run on is cordoned.</summary>
+    public bool NothingTakesPods => nodes.Count > 0 && nodes.Values.Where(n => Zones.Admits(Spec, n)) is var places
+        && places.Any() && places.All(n => n.Spec?.Unschedulable == true);
+
     public bool NodeIsGone(V1Pod pod) => pod.Spec?.NodeName is { Length: > 0 } name && NodeTrouble(pod) is not null && !nodes.ContainsKey(name);
 
     /// <summary>Whether a pod is what the builder would make today.</summary>

@@ -18,7 +18,7 @@ internal static class UpkeepPlan
         Secret(draft, Names.AppSecret(draft.Name), "password", s => SecretBuilder.App(cluster, s));
         draft.Apply(PostgresConfigBuilder.Build(cluster));
         draft.Apply(ServiceBuilder.Storage(cluster));
-        draft.Apply(PolicyBuilder.StorageDisruptions(cluster));
+        draft.Apply(PolicyBuilder.StorageDisruptions(cluster, DrainPlan.MinAvailable(draft)));
         draft.Apply(PolicyBuilder.StorageNetwork(cluster, options.Namespace));
         draft.Apply(PolicyBuilder.ComputeNetwork(cluster, options.Namespace));
         if (draft.Spec.Monitoring.PodMonitor)

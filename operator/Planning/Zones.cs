@@ -17,9 +17,12 @@ public static class Zones
         spec.Storage.Zones is { Count: > 0 } named
             ? [.. named]
             : [.. nodes
-                .Where(n => n.Spec?.Unschedulable != true && IsSelected(n, spec.Scheduling) && IsTolerated(n, spec.Scheduling))
+                .Where(n => n.Spec?.Unschedulable != true && Admits(spec, n))
                 .Select(n => n.Metadata.Label(spec.Storage.TopologyKey))
                 .OfType<string>().Where(z => z.Length > 0).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>Whether a node takes pods of the cluster when it is not cordoned.</summary>
+    public static bool Admits(DatabaseClusterSpec spec, V1Node node) => IsSelected(node, spec.Scheduling) && IsTolerated(node, spec.Scheduling);
 
     private static bool IsSelected(V1Node node, SchedulingSpec? scheduling) =>
         scheduling?.NodeSelector?.All(s => node.Metadata.Label(s.Key) == s.Value) != false;

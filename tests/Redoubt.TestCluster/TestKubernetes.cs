@@ -29,7 +29,7 @@ public sealed class TestKubernetes : IAsyncDisposable
         Loop(["pods", "nodes", "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"], scheduler.Reconcile);
         Loop(["deployments.apps", "replicasets.apps", "pods"], () => Workloads.Deployments(registry));
         Loop(["services", "pods"], () => Workloads.Endpoints(registry));
-        Loop(["poddisruptionbudgets.policy", "pods"], () => Workloads.Budgets(registry));
+        Loop(["poddisruptionbudgets.policy", "pods"], new DisruptionBudgets(registry, events).Reconcile);
         _loops.Add(new ControlLoop(registry, r => r is not ("leases.coordination.k8s.io" or "events" or "endpoints"), () => GarbageCollector.Reconcile(registry), Failed));
         _kubelets = new Kubelets(registry, events, options, binder, api.Authorizer, api.CertificatePem, Failed);
         api.Frontend.Logs = _kubelets.Log;

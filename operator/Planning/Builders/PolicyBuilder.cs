@@ -6,13 +6,16 @@ namespace Redoubt.Operator.Planning.Builders;
 /// <summary>Who may talk to the pods, who may evict them, and who they are.</summary>
 public static class PolicyBuilder
 {
-    /// <summary>A drain takes one copy at a time; a copy that is not ready may always be evicted, as that takes nothing away.</summary>
-    public static V1PodDisruptionBudget StorageDisruptions(DatabaseCluster cluster) => new()
+    /// <summary>
+    /// How many copies must stay. A number: anything else is counted through the scale of the pods' owner, which a cluster does not have.
+    /// A copy that is not ready may always be evicted, as that takes nothing away.
+    /// </summary>
+    public static V1PodDisruptionBudget StorageDisruptions(DatabaseCluster cluster, int minAvailable) => new()
     {
         Metadata = Owners.Owned(cluster, Names.StorageService(cluster.Metadata.Name), Names.Storage),
         Spec = new V1PodDisruptionBudgetSpec
         {
-            MaxUnavailable = 1,
+            MinAvailable = minAvailable,
             UnhealthyPodEvictionPolicy = "AlwaysAllow",
             Selector = new V1LabelSelector { MatchLabels = Names.Selector(cluster.Metadata.Name, Names.Storage) },
         },

@@ -18,7 +18,7 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
     private readonly Registry registry;
     private ObjectStore.Subscription subscription;
     private Task running;
-    private readonly ConcurrentDictionary<string, string> addresses = new();
+    private readonly ConcurrentDictionary<string, (string Namespace, string Name)> addresses = new();
     private readonly ConcurrentDictionary<string, long> epochs = new();
     private int lastAddress;
     private long lastEpoch;
@@ -36,6 +36,21 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
     /// <summary>Parameters that wait for a restart, by name of the compute pod.</summary>
     public ConcurrentDictionary<string, string[]> PendingRestart { get; } = new();
 
+    /// <summary>Processes that do not answer, by name of the pod.</summary>
+    public ConcurrentDictionary<string, bool> Silent { get; } = new();
+
+    /// <summary>How long the processes of a node think before they answer.</summary>
+    public ConcurrentDictionary<string, TimeSpan> Slow { get; } = new();
+
+    /// <summary>More fields of the status of compute pods, by name of the pod; <c>*</c> is every one.</summary>
+    public ConcurrentDictionary<string, JsonObject> More { get; } = new();
+
+    /// <summary>Whether volumes stay on the node on which they were first used.</summary>
+    public bool LocalVolumes { get; set; }
+
+    /// <summary>Nodes of volumes, when those are local.</summary>
+    private readonly ConcurrentDictionary<string, string> homes = new();
+
     /// <summary>Images that cannot be pulled.</summary>
     public ConcurrentDictionary<string, bool> BrokenImages { get; } = new();
 
@@ -52,30 +67,80 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
     }
 
     /// <summary>Ends the container of a pod.</summary>
-    public void Kill(string pod, int exitCode)
+    /// <param name="pod">Its name.</param>
+    /// <param name="exitCode">Its exit status.</param>
+    /// <param name="reason">The kubelet's reason, for example OOMKilled.</param>
+    /// <param name="message">What the container left in its termination message.</param>
+    public void Kill(string pod, int exitCode, string? reason = null, string? message = null)
     {
-        var value = registry.Get(BuiltInTypes.Pods, "default", pod).Clone();
         var now = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ");
-        value["status"]!["phase"] = "Failed";
-        value["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "False" });
-        value["status"]!["containerStatuses"] = new JsonArray(new JsonObject
+        var ended = new JsonObject { ["exitCode"] = exitCode, ["startedAt"] = now, ["finishedAt"] = now, ["reason"] = reason ?? "Error" };
+        if (message is not null)
         {
-            ["name"] = value["spec"]!["containers"]![0]!["name"]!.DeepClone(),
+            ended["message"] = message;
+        }
+
+        End(pod, status => status["containerStatuses"] = new JsonArray(new JsonObject
+        {
+            ["name"] = "compute",
             ["image"] = "x",
             ["imageID"] = "x",
             ["ready"] = false,
             ["restartCount"] = 0,
-            ["state"] = new JsonObject { ["terminated"] = new JsonObject { ["exitCode"] = exitCode, ["startedAt"] = now, ["finishedAt"] = now } },
-        });
-        registry.Store.Put("pods", value);
+            ["state"] = new JsonObject { ["terminated"] = ended },
+        }));
     }
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    /// <summary>The kubelet evicts a pod for want of something.</summary>
+    public void Evict(string pod, string message) => End(pod, status =>
     {
-        if (!addresses.TryGetValue(request.RequestUri!.Host, out var pod) || registry.TryGet(BuiltInTypes.Pods, "default", pod) is not { } value
+        status["reason"] = "Evicted";
+        status["message"] = message;
+    });
+
+    private void End(string pod, Action<JsonObject> how)
+    {
+        lock (registry.Store.Lock)
+        {
+            var value = registry.Get(BuiltInTypes.Pods, "default", pod).Clone();
+            value["status"]!["phase"] = "Failed";
+            value["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "False" });
+            how(value["status"]!.AsObject());
+            registry.Store.Put("pods", value);
+        }
+    }
+
+    /// <summary>The kubelet's probe of a pod succeeds or fails from now on.</summary>
+    public void SetReady(string pod, bool ready)
+    {
+        lock (registry.Store.Lock)
+        {
+            var value = registry.Get(BuiltInTypes.Pods, "default", pod).Clone();
+            value["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = ready ? "True" : "False" });
+            registry.Store.Put("pods", value);
+        }
+    }
+
+    /// <summary>PostgreSQL starts again inside a compute pod.</summary>
+    public void Reopen(string pod) => epochs[pod] = Interlocked.Increment(ref lastEpoch);
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (!addresses.TryGetValue(request.RequestUri!.Host, out var id) || registry.TryGet(BuiltInTypes.Pods, id.Namespace, id.Name) is not { } value
             || value.Text("status", "phase") != "Running")
         {
             throw new HttpRequestException("Connection refused.");
+        }
+
+        var pod = id.Name;
+        if (Silent.ContainsKey(pod))
+        {
+            throw new HttpRequestException("No answer.");
+        }
+
+        if (Slow.TryGetValue(value.Text("spec", "nodeName") ?? "", out var delay))
+        {
+            await Task.Delay(delay, cancellationToken);
         }
 
         JsonObject status;
@@ -90,6 +155,10 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
                 ["vdl"] = "0/2000000",
                 ["pendingRestart"] = new JsonArray([.. PendingRestart.GetValueOrDefault(pod, []).Select(p => (JsonNode)p)]),
             };
+            foreach (var (name, field) in More.GetValueOrDefault(pod) ?? More.GetValueOrDefault("*") ?? [])
+            {
+                status[name] = field?.DeepClone();
+            }
         }
         else
         {
@@ -109,7 +178,7 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
             };
         }
 
-        return Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(status.ToJsonString(), Encoding.UTF8, "application/json") });
+        return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(status.ToJsonString(), Encoding.UTF8, "application/json") };
     }
 
     public async ValueTask DisposeAsync()
@@ -140,6 +209,13 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
                     case "pods" when registry.TryGet(BuiltInTypes.Pods, change.Object.Namespace(), change.Object.Name()) is { } pod:
                         Pod(pod.Clone());
                         break;
+                    case "nodes":
+                        foreach (var waiting in registry.List(BuiltInTypes.Pods).Where(p => p.Text("spec", "nodeName") is null && p.At("metadata", "deletionTimestamp") is null))
+                        {
+                            Pod(waiting.Clone());
+                        }
+
+                        break;
                     case "persistentvolumeclaims" when registry.TryGet(BuiltInTypes.Claims, change.Object.Namespace(), change.Object.Name()) is { } claim:
                         Claim(claim.Clone());
                         break;
@@ -162,7 +238,22 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         }
 
         var image = pod["spec"]!["containers"]![0]!["image"]!.ToString();
-        pod["spec"]!["nodeName"] = "w1";
+        if (Place(pod) is not { } node)
+        {
+            var unschedulable = new JsonObject
+            {
+                ["type"] = "PodScheduled", ["status"] = "False", ["reason"] = "Unschedulable", ["message"] = "no node takes the pod",
+            };
+            if (!pod.Objects("status", "conditions").Any(c => c.Text("reason") == "Unschedulable"))
+            {
+                pod["status"]!["conditions"] = new JsonArray(unschedulable);
+                registry.Store.Put("pods", pod);
+            }
+
+            return;
+        }
+
+        pod["spec"]!["nodeName"] = node;
         if (BrokenImages.ContainsKey(image))
         {
             pod["status"]!["containerStatuses"] = new JsonArray(new JsonObject
@@ -178,14 +269,46 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
             return;
         }
 
-        var address = "127.9.0." + Interlocked.Increment(ref lastAddress);
-        addresses[address] = pod.Name();
+        var number = Interlocked.Increment(ref lastAddress);
+        var address = $"127.9.{number / 250}.{1 + (number % 250)}";
+        addresses[address] = (pod.Namespace(), pod.Name());
         epochs[pod.Name()] = Interlocked.Increment(ref lastEpoch);
         pod["status"]!["phase"] = "Running";
         pod["status"]!["podIP"] = address;
         pod["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "True" });
         registry.Store.Put("pods", pod);
         Started?.Invoke(pod.Name());
+    }
+
+    /// <summary>The node with the fewest pods that is not cordoned, is in the zone that the pod asks for and, for local volumes, has its volume.</summary>
+    private string? Place(JsonObject pod)
+    {
+        var zones = pod.Objects("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+            .SelectMany(t => t.Objects("matchExpressions")).Where(e => e.Text("key") == "topology.kubernetes.io/zone").SelectMany(e => e.Strings("values")).ToList();
+        var isStorage = pod.Text("metadata", "labels", Names.RoleLabel) == Names.Storage;
+        var home = LocalVolumes && isStorage ? homes.GetValueOrDefault(pod.Name()) : null;
+        var load = registry.List(BuiltInTypes.Pods).ToLookup(p => p.Text("spec", "nodeName") ?? "");
+        var node = registry.List(BuiltInTypes.Nodes)
+            .Where(n => n.Flag("spec", "unschedulable") is not true && (home is null || n.Name() == home)
+                && (zones.Count == 0 || zones.Contains(n.Text("metadata", "labels", "topology.kubernetes.io/zone") ?? "")))
+            .OrderBy(n => load[n.Name()].Count()).ThenBy(n => n.Name(), StringComparer.Ordinal).FirstOrDefault()?.Name();
+        if (isStorage && node is not null)
+        {
+            homes[pod.Name()] = node;
+        }
+
+        return node;
+    }
+
+    /// <summary>Takes a node out of service, or puts it back.</summary>
+    public void Cordon(string node, bool cordoned = true)
+    {
+        lock (registry.Store.Lock)
+        {
+            var value = registry.Get(BuiltInTypes.Nodes, "", node).Clone();
+            value.Child("spec")["unschedulable"] = cordoned;
+            registry.Store.Put("nodes", value);
+        }
     }
 
     private void Claim(JsonObject claim)

@@ -107,8 +107,17 @@ public sealed partial class Registry
         lock (Store.Lock)
         {
             var pod = Get(BuiltInTypes.Pods, ns, name);
-            var budgets = List(BuiltInTypes.DisruptionBudgets, ns).Where(b => Selectors.Matches(b.Object("spec", "selector"), pod.Object("metadata", "labels"))).ToList();
-            foreach (var budget in budgets.Where(b => (b.Integer("status", "disruptionsAllowed") ?? 0) <= 0))
+            // What has not started or is going already is nobody's loss (canIgnorePDB).
+            if (pod.Text("status", "phase") is "Pending" or "Failed" or "Succeeded" || pod.At("metadata", "deletionTimestamp") is not null)
+            {
+                Delete(BuiltInTypes.Pods, ns, name, options);
+                return;
+            }
+            var ready = pod.Objects("status", "conditions").Any(c => c.Text("type") == "Ready" && c.Text("status") == "True");
+            var budgets = List(BuiltInTypes.DisruptionBudgets, ns).Where(b => Selectors.Matches(b.Object("spec", "selector"), pod.Object("metadata", "labels"))
+                && (ready || b.Text("spec", "unhealthyPodEvictionPolicy") != "AlwaysAllow")).ToList();
+            foreach (var budget in budgets.Where(b => (b.Integer("status", "disruptionsAllowed") ?? 0) <= 0
+                || b.Integer("status", "observedGeneration") < b.Integer("metadata", "generation")))
             {
                 throw ApiException.TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.");
             }

@@ -98,6 +98,7 @@ public sealed partial class Registry
                     IsCustom = true,
                     HasGeneration = true,
                     HasStatus = version.At("subresources", "status") is not null,
+                    ScalePath = version.Text("subresources", "scale", "specReplicasPath"),
                     ShortNames = [.. names.Strings("shortNames")],
                     Categories = [.. names.Strings("categories")],
                     PrinterColumns = [.. version.Objects("additionalPrinterColumns").Select(c => c.Clone())],

@@ -35,6 +35,9 @@ public sealed record ResourceType(string Group, string Version, string Plural, s
     /// <summary>JSON paths that a CRD allows in field selectors.</summary>
     public IReadOnlyList<string> SelectableFields { get; init; } = [];
 
+    /// <summary>Where the replicas of a custom kind with a scale subresource are; null when it has none.</summary>
+    public string? ScalePath { get; init; }
+
     /// <summary>apiVersion of its objects.</summary>
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 

@@ -7,7 +7,7 @@ using Redoubt.TestCluster.Patching;
 
 namespace Redoubt.TestCluster.Controllers;
 
-/// <summary>Deployments (through one ReplicaSet per template), Endpoints and disruption budgets.</summary>
+/// <summary>Deployments (through one ReplicaSet per template) and Endpoints.</summary>
 internal static class Workloads
 {
     private static readonly WriteOptions Options = new("kube-controller-manager");
@@ -165,32 +165,4 @@ internal static class Workloads
         }
         return result;
     }
-
-    public static void Budgets(Registry registry)
-    {
-        foreach (var budget in registry.List(BuiltInTypes.DisruptionBudgets))
-        {
-            var pods = registry.List(BuiltInTypes.Pods, budget.Namespace())
-                .Where(p => Selectors.Matches(budget.Object("spec", "selector"), p.Object("metadata", "labels")) && p.Text("status", "phase") is not ("Failed" or "Succeeded")).ToList();
-            var healthy = pods.Count(Ready);
-            var isPlain = budget.At("spec", "minAvailable") is JsonValue v && Json.TryInteger(v, out _);
-            // Anything but a whole minAvailable needs the scale of the pods' controller, which custom resources without /scale do not have.
-            var scalable = pods.All(p => p.Objects("metadata", "ownerReferences").Any(o => o.Flag("controller") is true && o.Text("kind") is "ReplicaSet" or "StatefulSet"));
-            var expected = pods.Count;
-            var desired = isPlain
-                ? (int)budget.Integer("spec", "minAvailable")!
-                : budget.At("spec", "maxUnavailable") is { } max ? expected - Count(max, expected) : Count(budget.At("spec", "minAvailable"), expected);
-            var allowed = isPlain || scalable ? Math.Max(0, healthy - desired) : 0;
-            registry.SetStatus(BuiltInTypes.DisruptionBudgets, budget.Namespace(), budget.Name(), budget.Uid(), Options.Manager, status => new JsonObject
-            {
-                ["observedGeneration"] = budget.Integer("metadata", "generation"),
-                ["currentHealthy"] = healthy, ["desiredHealthy"] = desired, ["expectedPods"] = expected, ["disruptionsAllowed"] = allowed,
-                ["conditions"] = new JsonArray(Condition(status, "DisruptionAllowed", allowed > 0, isPlain || scalable ? allowed > 0 ? "SufficientPods" : "InsufficientPods" : "SyncFailed")),
-            });
-        }
-    }
-
-    private static int Count(JsonNode? value, int of) => value.Text() is { } percent && percent.EndsWith('%')
-        ? (int)Math.Ceiling(double.Parse(percent[..^1], CultureInfo.InvariantCulture) * of / 100)
-        : value is JsonValue v && Json.TryInteger(v, out var n) ? (int)n : 0;
 }
