@@ -43,7 +43,7 @@ public sealed class ImportItem
     public const int MaxPages = 31;
 
     /// <summary>Largest payload (bytes), before compression.</summary>
-    public const int MaxPayload = 1 << 20;
+    public const int MaxPayload = 480 << 10;
 
     internal const int HeaderLength = 6;
 

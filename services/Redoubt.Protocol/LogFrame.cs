@@ -18,9 +18,15 @@ public readonly ref struct LogFrame
     /// <summary>Bytes before the first entry.</summary>
     public const int HeaderLength = 40;
 
-    /// <summary>No frame is longer (bytes): a bound on what a reader must buffer. One PostgreSQL record may take up to 1 GiB in theory,
-    /// in practice below 2 MiB but for commits that drop very many relations; the bound leaves room.</summary>
-    public const int MaxLength = 64 << 20;
+    /// <summary>No frame is longer (bytes): a bound on what a reader must buffer. Smaller than the smallest log file of a segment.</summary>
+    public const int MaxLength = 768 << 10;
+
+    /// <summary>No entry's body is longer (bytes). A longer record, and PostgreSQL writes some up to 1,020 MiB, travels in parts. Above every record that
+    /// has only pages to change: 32 full pages are 264 KiB.</summary>
+    public const int MaxBodyLength = 512 << 10;
+
+    /// <summary>No entry takes more bytes beside its body.</summary>
+    internal const int MaxEntryOverhead = 64;
 
     internal const uint Magic = 0x464C4452;
 

@@ -12,6 +12,7 @@ public ref struct LogFrameReader
     private Lsn _prevEnd;
     private int _left;
     private LogEntry _current;
+    private bool _begun;
 
     internal LogFrameReader(LogFrame frame)
     {
@@ -51,13 +52,19 @@ public ref struct LogFrameReader
         ulong startDelta = ReadVarint();
         ulong mask = ReadVarint();
         ulong length = ReadVarint();
-        if (kind is not (LogEntryKind.WalRecord or LogEntryKind.Import) || length > (ulong)_rest.Length || endDelta == 0
-            || endDelta > _end.Value - _prevEnd.Value || startDelta == 0 || startDelta > endDelta)
+        if (!kind.IsKnown() || length > (ulong)Math.Min(_rest.Length, LogFrame.MaxBodyLength) || endDelta == 0
+            || endDelta > _end.Value - _prevEnd.Value || startDelta == 0 || startDelta > _prevEnd.Value + endDelta)
         {
             throw Damaged();
         }
 
         Lsn end = _prevEnd + endDelta;
+        if (!LogFrameWriter.Follows(kind, new Lsn(end.Value - startDelta), _prevEnd, _begun, _current.Kind, _current.Start))
+        {
+            throw Damaged();
+        }
+
+        _begun = true;
         var body = _rest[..(int)length];
         _rest = _rest[(int)length..];
         _current = new LogEntry

@@ -11,6 +11,8 @@ public sealed class LogFrameWriter
     private int _count;
     private ulong _epoch;
     private Lsn _prevEnd;
+    private LogEntryKind _lastKind;
+    private Lsn _lastStart;
 
     /// <summary>Entries so far.</summary>
     public int Count => _count;
@@ -31,23 +33,28 @@ public sealed class LogFrameWriter
         BinaryPrimitives.WriteUInt64LittleEndian(_buffer.AsSpan(24), prevEnd.Value);
     }
 
+    /// <summary>True when the frame in the making has room for an entry with a body of so many bytes; one of
+    /// <see cref="LogFrame.MaxBodyLength"/> fits an empty frame.</summary>
+    public bool HasRoomFor(int bodyLength) => (long)_length + bodyLength + LogFrame.MaxEntryOverhead <= LogFrame.MaxLength;
+
     /// <summary>Adds the next entry of the chain.</summary>
-    /// <exception cref="ArgumentException">The entry does not come after the one before, or the frame would be too long.</exception>
+    /// <exception cref="ArgumentException">The entry does not come after the one before, its body is too long, or the frame has no room for it.</exception>
     public void Add(LogEntryKind kind, Lsn start, Lsn end, ulong groupMask, ReadOnlySpan<byte> body)
     {
-        if (start >= end || start < _prevEnd)
+        if (start >= end || end <= _prevEnd || !Follows(kind, start, _prevEnd, _count > 0, _lastKind, _lastStart))
         {
-            throw new ArgumentException($"entry {start}…{end} does not follow {_prevEnd}");
+            throw new ArgumentException($"entry {start}…{end} ({kind}) does not follow {_prevEnd}");
         }
 
-        if ((long)_length + body.Length + 64 > LogFrame.MaxLength)
+        if (body.Length > LogFrame.MaxBodyLength || !HasRoomFor(body.Length))
         {
             throw new ArgumentException($"entry {start}…{end} of {body.Length} bytes does not fit a frame of at most {LogFrame.MaxLength}");
         }
 
-        if (_buffer.Length < _length + body.Length + 64)
+        int needed = _length + body.Length + LogFrame.MaxEntryOverhead;
+        if (_buffer.Length < needed)
         {
-            Array.Resize(ref _buffer, (int)Math.Max(_buffer.Length * 2L, _length + body.Length + 64L));
+            Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, needed));
         }
 
         var entry = new LogEntry { Kind = kind, Epoch = _epoch, PrevEnd = _prevEnd, Start = start, End = end, GroupMask = groupMask, Body = body };
@@ -61,6 +68,8 @@ public sealed class LogFrameWriter
         body.CopyTo(_buffer.AsSpan(_length));
         _length += body.Length;
         _prevEnd = end;
+        _lastKind = kind;
+        _lastStart = start;
         _count++;
     }
 
@@ -76,6 +85,13 @@ public sealed class LogFrameWriter
         BinaryPrimitives.WriteUInt32LittleEndian(span[8..], Crc32C.Compute(span[12..]));
         return _buffer.AsMemory(0, _length);
     }
+
+    /// <summary>Whether an entry may come where it stands: a record that is begun goes on, and nothing else begins before what is there. Where a frame
+    /// begins, a record may be begun in the frame before.</summary>
+    internal static bool Follows(LogEntryKind kind, Lsn start, Lsn prevEnd, bool hasLast, LogEntryKind lastKind, Lsn lastStart) =>
+        hasLast && !lastKind.EndsRecord()
+            ? kind.IsPart() && start == lastStart
+            : start >= prevEnd || (!hasLast && kind.IsPart());
 
     internal static uint EntryCrc(in LogEntry entry)
     {

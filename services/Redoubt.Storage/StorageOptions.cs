@@ -42,6 +42,9 @@ public sealed record StorageOptions
     /// <summary>Bytes of one log file.</summary>
     public int LogFileBytes { get; init; } = 16 << 20;
 
+    /// <summary>The smallest log file that can be configured: the longest frame fits it, so that no frame needs a file of its own.</summary>
+    public const int MinLogFileBytes = 1 << 20;
+
     /// <summary>Chains of changes longer than this are turned into images.</summary>
     public int CoalesceAfter { get; init; } = 512;
 
@@ -148,7 +151,7 @@ public sealed record StorageOptions
             Segments = segments,
             Secret = ReadSecret(Optional("REDOUBT_SECRET_FILE")),
             LogRetentionBytes = (long)Number("REDOUBT_LOG_RETENTION_MB", 1024, 0, int.MaxValue) << 20,
-            LogFileBytes = Number("REDOUBT_LOG_FILE_MB", 16, 1, 1024) << 20,
+            LogFileBytes = Number("REDOUBT_LOG_FILE_MB", 16, MinLogFileBytes >> 20, 1024) << 20,
             BlockCacheBytes = (long)Number("REDOUBT_PAGE_CACHE_MB", 48, 1, 1 << 20) << 20,
             FreeSpacePagesPerSecond = Number("REDOUBT_FREE_SPACE_PAGES_PER_S", 100, 0, 1 << 20),
             ScrubBytesPerSecond = (long)Number("REDOUBT_SCRUB_MB_PER_S", 4, 0, 1 << 20) << 20,

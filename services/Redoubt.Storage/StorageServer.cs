@@ -65,7 +65,7 @@ public sealed class StorageServer : IAsyncDisposable
         builder.Services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = LogFrame.MaxLength + (1 << 20);
-            grpc.MaxSendMessageSize = LogFrame.MaxLength + (16 << 20);
+            grpc.MaxSendMessageSize = null; // a prepared transaction's state may be as long as a record
             grpc.Interceptors.Add<GuardInterceptor>();
             grpc.IgnoreUnknownServices = false;
         });

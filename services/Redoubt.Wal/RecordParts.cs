@@ -59,6 +59,50 @@ public ref struct RecordParts
         parts.Read(record);
     }
 
+    /// <summary>Finds the main data of a record of which only the beginning is here.</summary>
+    /// <param name="start">The record's, for messages.</param>
+    /// <param name="beginning">At least its header.</param>
+    /// <param name="lengthAt">Where the main data's length stands (u32).</param>
+    /// <param name="mainAt">Where the main data begins.</param>
+    /// <returns>False: not in this beginning, or there is no long main data.</returns>
+    /// <exception cref="WalFormatException">The record's inside contradicts itself.</exception>
+    internal static bool TryFindMainData(Lsn start, ReadOnlySpan<byte> beginning, out int lengthAt, out int mainAt)
+    {
+        const int LongestHeader = 1 + 3 + 7 + 16;
+        var cursor = new Cursor(start, beginning, WalRecord.HeaderLength);
+        uint total = BinaryPrimitives.ReadUInt32LittleEndian(beginning);
+        long blocks = 0;
+        var block = default(BlockReference);
+        var rel = default(RelFileLocator);
+        bool hasRel = false;
+        lengthAt = mainAt = 0;
+        while (cursor.Remaining >= LongestHeader && total - cursor.Position > blocks)
+        {
+            byte id = cursor.Byte();
+            if (id <= MaxBlockId)
+            {
+                ReadBlock(start, ref cursor, id, ref block, ref rel, ref hasRel);
+                blocks += block.ImageLength + block.DataLength;
+            }
+            else if (id == Origin)
+            {
+                cursor.UInt16();
+            }
+            else if (id == TopLevelXid)
+            {
+                cursor.UInt32();
+            }
+            else
+            {
+                lengthAt = cursor.Position;
+                mainAt = (int)(cursor.Position + sizeof(uint) + blocks);
+                return id == DataLong && mainAt <= beginning.Length;
+            }
+        }
+
+        return false;
+    }
+
     private void Read(scoped in WalRecord record)
     {
         _bytes = record.Bytes;

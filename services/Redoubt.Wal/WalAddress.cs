@@ -47,7 +47,14 @@ public static class WalAddress
     /// </summary>
     public static Lsn RecordEnd(Lsn start, uint length)
     {
-        ulong left = Align8(length);
+        return PositionAfter(start, Align8(length));
+    }
+
+    /// <summary>The position that the first <paramref name="length"/> bytes of a record that starts at <paramref name="start"/> reach, counting the page
+    /// headers they cross; a page's end rather than the next one's first byte of data.</summary>
+    public static Lsn PositionAfter(Lsn start, ulong length)
+    {
+        ulong left = length;
         ulong at = NextRecordStart(start).Value;
         while (true)
         {

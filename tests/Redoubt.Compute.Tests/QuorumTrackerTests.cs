@@ -35,6 +35,19 @@ public class QuorumTrackerTests
     }
 
     [Fact]
+    public void Positions_inside_a_record_are_durable_but_no_vdl()
+    {
+        var tracker = new QuorumTracker(VolumeShape.ForCopies(1, 2), 100, [100, 100]);
+        Assert.False(tracker.Acknowledge(0, 0, 150));
+        Assert.False(tracker.Acknowledge(1, 0, 170));
+        Assert.Equal((100u, 150u, 170u), (tracker.Vdl, tracker.GroupDurable(0), tracker.GroupDurable(1)));
+        tracker.Add(200, 0b11);
+        Assert.False(tracker.Acknowledge(0, 0, 200));
+        Assert.True(tracker.Acknowledge(1, 0, 200));
+        Assert.Equal((200u, 200u, 200u), (tracker.Vdl, tracker.GroupVdl(0), tracker.GroupVdl(1)));
+    }
+
+    [Fact]
     public void The_vdl_never_goes_back_when_a_copy_loses_its_disk()
     {
         var tracker = new QuorumTracker(VolumeShape.ForCopies(1), 100, [100]);

@@ -26,24 +26,7 @@ internal sealed class SimulatedSegment(SimulatedNetwork network, int copy, int g
 
     public IReadOnlyList<Entry> Log => _log;
 
-    public ulong Scl
-    {
-        get
-        {
-            ulong scl = 0;
-            foreach (var entry in _log.OrderBy(e => e.Position.End))
-            {
-                if (entry.Position.PrevEnd != scl)
-                {
-                    break;
-                }
-
-                scl = entry.Position.End;
-            }
-
-            return scl;
-        }
-    }
+    public ulong Scl => Chain().Scl;
 
     public Task<SegmentState> GetStateAsync(CancellationToken cancellationToken) => Call(State);
 
@@ -155,9 +138,27 @@ internal sealed class SimulatedSegment(SimulatedNetwork network, int copy, int g
         }
     }
 
+    private (ulong Scl, ulong RecordEnd) Chain()
+    {
+        ulong scl = 0, recordEnd = 0;
+        foreach (var entry in _log.OrderBy(e => e.Position.End))
+        {
+            if (entry.Position.PrevEnd != scl)
+            {
+                break;
+            }
+
+            scl = entry.Position.End;
+            recordEnd = entry.Position.Kind.EndsRecord() ? scl : recordEnd;
+        }
+
+        return (scl, recordEnd);
+    }
+
     private SegmentState State()
     {
-        var state = new SegmentState { Segment = new SegmentId { Group = (uint)group }, Epoch = _epoch, Scl = Scl, Vdl = _vdl };
+        var (scl, recordEnd) = Chain();
+        var state = new SegmentState { Segment = new SegmentId { Group = (uint)group }, Epoch = _epoch, Scl = scl, RecordEnd = recordEnd, Vdl = _vdl };
         state.Truncations.AddRange(_history.Select(t => t.Clone()));
         return state;
     }

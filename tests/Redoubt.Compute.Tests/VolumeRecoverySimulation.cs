@@ -155,7 +155,19 @@ public class VolumeRecoverySimulation
             }
 
             ulong start = WalAddress.NextRecordStart(new Lsn(position)).Value;
-            Append(start, start + (8 * (ulong)random.Next(3, 900)), LogEntryKind.WalRecord);
+            if (random.Next(5) != 0)
+            {
+                Append(start, start + (8 * (ulong)random.Next(3, 900)), LogEntryKind.WalRecord);
+                continue;
+            }
+
+            // A record in parts; the writer may die between them.
+            int parts = random.Next(1, 6);
+            for (int part = 1; part <= parts && i < count; part++, i++)
+            {
+                ulong reached = Math.Max(start, position) + (8 * (ulong)random.Next(3, 900));
+                Append(start, reached, part == parts ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart);
+            }
         }
 
         network.Loss = 0;
@@ -165,7 +177,7 @@ public class VolumeRecoverySimulation
 
         void Append(ulong start, ulong end, LogEntryKind kind)
         {
-            ulong mask = RandomMask(random, shape.Groups);
+            ulong mask = kind.IsPart() ? new GroupRouter(shape.Groups).All : RandomMask(random, shape.Groups);
             foreach (var segment in connected)
             {
                 if ((mask & (1UL << segment.Group)) != 0)
@@ -178,7 +190,11 @@ public class VolumeRecoverySimulation
                 }
             }
 
-            tracker.Add(end, mask);
+            if (kind.EndsRecord())
+            {
+                tracker.Add(end, mask);
+            }
+
             foreach (var (g, copy, scl) in answers)
             {
                 tracker.Acknowledge(g, copy, scl);
@@ -191,7 +207,7 @@ public class VolumeRecoverySimulation
             }
 
             position = end;
-            if (kind == LogEntryKind.WalRecord)
+            if (kind is LogEntryKind.WalRecord or LogEntryKind.RecordEnd)
             {
                 written.Add(new LogPosition(start, end, 0, mask, kind));
             }

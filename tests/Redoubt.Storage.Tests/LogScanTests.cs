@@ -102,7 +102,7 @@ public sealed class LogScanTests : IDisposable
         damage = log.Open(long.MaxValue, places.Add).Count;
         foreach (var place in places)
         {
-            found[place.Last.End] = Convert.ToHexString(log.Read(place.At)!);
+            found[place.End.To] = Convert.ToHexString(log.Read(place.At)!);
         }
 
         log.Dispose();

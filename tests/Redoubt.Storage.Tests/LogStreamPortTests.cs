@@ -34,7 +34,7 @@ public sealed class LogStreamPortTests
         await using var frames = new TestWriter(volume, Epoch);
         using var socket = Connect(volume);
         socket.Send(Hello(volume.Volume, 0, Epoch, ""));
-        var all = new List<byte>(Batch(frames.Frame(new byte[3 << 20], 4 << 20)));
+        var all = new List<byte>(Batch(frames.Frame(new byte[LogFrame.MaxBodyLength], 4 << 20)));
         for (int i = 0; i < 500; i++)
         {
             all.AddRange(Batch(frames.Frame(new byte[i])));

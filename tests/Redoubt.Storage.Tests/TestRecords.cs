@@ -84,6 +84,44 @@ internal static class TestRecords
         return OfBlock(key, data, main: [1, 0x84], rmgr: 9, info: 0x20, flags: 0x20);
     }
 
+    /// <summary><c>XLOG_LOGICAL_MESSAGE</c> of so many bytes.</summary>
+    public static byte[] LogicalMessage(int length)
+    {
+        var main = new byte[length - WalRecord.HeaderLength - 5];
+        new Random(length).NextBytes(main);
+        return OfMain(main, xid: 1001, rmgr: 21, info: 0x00);
+    }
+
+    /// <summary><c>XLOG_XACT_COMMIT</c> with subtransactions.</summary>
+    public static byte[] CommitTree(uint xid, uint firstSubxid, int subxids)
+    {
+        var main = new byte[8 + 4 + 4 + (4 * subxids)];
+        BinaryPrimitives.WriteUInt32LittleEndian(main.AsSpan(8), 2); // XACT_XINFO_HAS_SUBXACTS
+        BinaryPrimitives.WriteInt32LittleEndian(main.AsSpan(12), subxids);
+        for (int i = 0; i < subxids; i++)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(main.AsSpan(16 + (4 * i)), firstSubxid + (uint)i);
+        }
+
+        return OfMain(main, xid, rmgr: 1, info: 0x80);
+    }
+
+    /// <summary><c>XLOG_HEAP_DELETE</c> of an item, with the old tuple of so many bytes for logical decoding.</summary>
+    public static byte[] HeapDelete(in PageKey key, ushort item, int oldTuple)
+    {
+        var main = new byte[8 + oldTuple];
+        BinaryPrimitives.WriteUInt32LittleEndian(main, 1000); // xmax
+        BinaryPrimitives.WriteUInt16LittleEndian(main.AsSpan(4), item);
+        main[7] = 1 << 1; // XLH_DELETE_CONTAINS_OLD_TUPLE
+        uint[] name = [key.Rel.SpcOid, key.Rel.DbOid, key.Rel.RelNumber, key.Block];
+        byte[] record =
+        [
+            .. new byte[WalRecord.HeaderLength], 0, (byte)key.Fork, 0, 0, .. name.SelectMany(BitConverter.GetBytes),
+            0xFE, .. BitConverter.GetBytes(main.Length), .. main,
+        ];
+        return Seal(record, xid: 1000, rmgr: 10, info: 0x10);
+    }
+
     /// <summary><c>XLOG_DBASE_CREATE_FILE_COPY</c> inside the default tablespace.</summary>
     public static byte[] CopyDatabase(uint database, uint source)
     {
@@ -109,6 +147,15 @@ internal static class TestRecords
         BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(16), PageRedo.PageSize); // pd_special
         BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(18), PageRedo.PageSize | 4); // pd_pagesize_version
         return page;
+    }
+
+    private static byte[] OfMain(byte[] main, uint xid, byte rmgr, byte info)
+    {
+        var record = new byte[WalRecord.HeaderLength + 5 + main.Length];
+        record[WalRecord.HeaderLength] = 0xFE; // XLR_BLOCK_ID_DATA_LONG
+        BinaryPrimitives.WriteInt32LittleEndian(record.AsSpan(WalRecord.HeaderLength + 1), main.Length);
+        main.CopyTo(record, WalRecord.HeaderLength + 5);
+        return Seal(record, xid, rmgr, info);
     }
 
     private static byte[] OfBlock(in PageKey key, byte[] data, byte[] main, byte rmgr, byte info, byte flags)

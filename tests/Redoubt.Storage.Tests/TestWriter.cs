@@ -98,6 +98,22 @@ internal sealed class TestWriter(TestVolume volume, ulong epoch, int group = 0) 
         return _frames.Finish().ToArray();
     }
 
+    /// <summary>Frames of one record in parts, one part each, that follows the last one made; <see cref="End"/> is the record's end after the last.</summary>
+    public IEnumerable<byte[]> FramesOfParts(byte[] record, int partLength = LogFrame.MaxBodyLength)
+    {
+        ulong start = Math.Max(End, 0x1000000);
+        for (int at = 0; at < record.Length; at += partLength)
+        {
+            var part = record.AsSpan(at, Math.Min(partLength, record.Length - at));
+            bool isLast = at + part.Length == record.Length;
+            ulong end = start + (isLast ? WalAddress.Align8((ulong)record.Length) : (ulong)(at + part.Length));
+            _frames.Begin(epoch, new Lsn(End));
+            _frames.Add(isLast ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart, new Lsn(start), new Lsn(end), 1UL << group, part);
+            End = end;
+            yield return _frames.Finish().ToArray();
+        }
+    }
+
     public Task SendAsync(int index, byte[] frame) => _streams[index].RequestStream.WriteAsync(new AppendRequest
     {
         Batch = new AppendBatch { Vdl = Vdl, GroupVdl = Vdl, Frame = ByteString.CopyFrom(frame) },

@@ -27,6 +27,9 @@ public sealed class GroupLog(ulong epoch, ulong end)
     /// <summary>True when entries wait to be shipped.</summary>
     public bool HasGathered { get; private set; }
 
+    /// <summary>True when an entry of so many bytes may join the gathered frame.</summary>
+    public bool HasRoomFor(int bodyLength) => !HasGathered || (!IsFull && _frame.HasRoomFor(bodyLength));
+
     /// <summary>True when the gathered frame should go even though others are on the way.</summary>
     public bool IsFull => HasGathered && _frame.Length >= FullFrame;
 

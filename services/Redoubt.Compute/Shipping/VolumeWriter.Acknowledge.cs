@@ -72,7 +72,7 @@ public sealed partial class VolumeWriter
             _quorumSequence[g]++;
         }
 
-        _groups[g].Trim(everyone, durable, Math.Max(1 << 20, _window / 2 / _groups.Length));
+        _groups[g].Trim(everyone, durable, _window / 2 / _groups.Length);
         if (_waitingForRoom && KeptBytesLocked() < _window)
         {
             _waitingForRoom = false;

@@ -20,6 +20,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly VolumeShape _shape;
+    private readonly GroupRouter _router;
     private readonly QuorumTracker _quorum;
     private readonly GroupLog[] _groups;
     private readonly SegmentStream[][] _streams;
@@ -36,6 +37,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     private AckThread? _acks;
     private ulong _reportedVdl;
     private bool _waitingForRoom;
+    private ulong _unfinished;      // start of the record whose last part has not come; 0: none
     private FencedException? _fenced;
 
     public VolumeWriter(
@@ -49,6 +51,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     {
         Volume = volume;
         _shape = shape;
+        _router = new GroupRouter(shape.Groups);
         _window = windowBytes;
         _inFlight = inFlight;
         _timings = timings;
@@ -156,29 +159,55 @@ public sealed partial class VolumeWriter : IAsyncDisposable
         _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat);
     }
 
-    /// <summary>Takes the next entry. Nothing need be sent before <see cref="Ship"/>.</summary>
+    /// <summary>Takes the next entry; a record of more than <see cref="LogFrame.MaxBodyLength"/> bytes becomes parts. Nothing need be sent before
+    /// <see cref="Ship"/>.</summary>
     /// <exception cref="FencedException">This writer is fenced.</exception>
+    /// <exception cref="InvalidOperationException">The last part of a record has not come.</exception>
     public void Add(LogEntryKind kind, Lsn start, Lsn end, ulong mask, ReadOnlySpan<byte> body, long receivedAt)
     {
         lock (_gate)
         {
-            if (_fenced is not null)
+            RequireRecordBoundary(start);
+            if (kind != LogEntryKind.WalRecord || body.Length <= LogFrame.MaxBodyLength)
             {
-                throw _fenced;
+                AddLocked(kind, start, end, mask, body, receivedAt);
+                return;
             }
 
-            for (ulong rest = mask; rest != 0; rest &= rest - 1)
+            for (int at = 0; at < body.Length; at += LogFrame.MaxBodyLength)
             {
-                int group = BitOperations.TrailingZeroCount(rest);
-                if (_groups[group].IsFull)
-                {
-                    ShipLocked(group);
-                }
+                var part = body[at..Math.Min(at + LogFrame.MaxBodyLength, body.Length)];
+                bool isLast = at + part.Length == body.Length;
+                AddLocked(
+                    isLast ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart,
+                    start,
+                    isLast ? end : WalAddress.PositionAfter(start, (uint)(at + part.Length)),
+                    mask,
+                    part,
+                    receivedAt);
+            }
+        }
+    }
 
-                _groups[group].Add(kind, start, end, mask, body, receivedAt);
+    /// <summary>Takes the next bytes of a record too long for one entry (docs/decisions/0022); all groups get them, so that nobody need see the whole
+    /// record. Between parts the caller ships and waits for room as between records.</summary>
+    /// <param name="start">Start of the record: the same for all its parts.</param>
+    /// <param name="end">The position in the log that these bytes reach; for the last part the record's end, which alone can become the VDL.</param>
+    /// <param name="isLast">The record ends here.</param>
+    /// <param name="body">The record's next bytes, without page headers; at most <see cref="LogFrame.MaxBodyLength"/>.</param>
+    /// <param name="receivedAt">Stopwatch ticks when they were read.</param>
+    /// <exception cref="FencedException">This writer is fenced.</exception>
+    /// <exception cref="InvalidOperationException">The parts of another record have not ended.</exception>
+    public void AddPart(Lsn start, Lsn end, bool isLast, ReadOnlySpan<byte> body, long receivedAt)
+    {
+        lock (_gate)
+        {
+            if (_unfinished != start.Value)
+            {
+                RequireRecordBoundary(start);
             }
 
-            _quorum.Add(end.Value, mask);
+            AddLocked(isLast ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart, start, end, _router.All, body, receivedAt);
         }
     }
 
@@ -308,6 +337,43 @@ public sealed partial class VolumeWriter : IAsyncDisposable
         lock (_gate)
         {
             return log.Take(ref sequence);
+        }
+    }
+
+    private void AddLocked(LogEntryKind kind, Lsn start, Lsn end, ulong mask, ReadOnlySpan<byte> body, long receivedAt)
+    {
+        if (_fenced is not null)
+        {
+            throw _fenced;
+        }
+
+        for (ulong rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int group = BitOperations.TrailingZeroCount(rest);
+            if (!_groups[group].HasRoomFor(body.Length))
+            {
+                ShipLocked(group);
+            }
+
+            _groups[group].Add(kind, start, end, mask, body, receivedAt);
+        }
+
+        if (kind.EndsRecord())
+        {
+            _quorum.Add(end.Value, mask);
+            _unfinished = 0;
+        }
+        else
+        {
+            _unfinished = start.Value;
+        }
+    }
+
+    private void RequireRecordBoundary(Lsn start)
+    {
+        if (_unfinished != 0)
+        {
+            throw new InvalidOperationException($"entry {start} cannot come inside the record that starts at {new Lsn(_unfinished)}");
         }
     }
 

@@ -66,8 +66,7 @@ public sealed class StorageProcess : IDisposable
             UseProxy = false,
         },
         HttpVersion = HttpVersion.Version20,
-        MaxReceiveMessageSize = 256 << 20,
-        MaxSendMessageSize = 256 << 20,
+        MaxReceiveMessageSize = null, // a prepared transaction's state may be as long as a record
         InitialReconnectBackoff = TimeSpan.FromMilliseconds(50),
         MaxReconnectBackoff = TimeSpan.FromMilliseconds(250),
         DisposeHttpClient = true,

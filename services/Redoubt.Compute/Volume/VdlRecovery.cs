@@ -5,9 +5,11 @@ namespace Redoubt.Compute.Volume;
 
 /// <summary>
 /// Finds the recovered VDL: the highest record end such that every record up to it is in every group it belongs to, as far as read quorums know.
-/// Pure. With one group that is the most complete copy's SCL. With more, the records above a known VDL are walked in log order, each
-/// starting where the one before ended, until one is missing from one of its groups.
+/// Pure. With one group that is the end of the last whole record of the most complete copy. With more, the records above a known VDL are walked in log
+/// order, each starting where the one before ended, until one is missing from one of its groups.
 /// </summary>
+/// <remarks>A long record is there where its last part is: a copy's entries are without gaps, so the other parts are before it. Parts whose last one is
+/// missing never happened.</remarks>
 public static class VdlRecovery
 {
     /// <summary>First LSN that a real record can have; imports live below (docs/decisions/0003).</summary>
@@ -25,6 +27,11 @@ public static class VdlRecovery
         {
             foreach (var entry in entries[group])
             {
+                if (!entry.Kind.EndsRecord())
+                {
+                    continue;
+                }
+
                 if (entry.End == knownVdl)
                 {
                     lastStart = entry.Start;
@@ -37,7 +44,7 @@ public static class VdlRecovery
 
                 ulong found = next.TryGetValue(entry.Start, out var seen) ? seen.FoundIn : 0;
                 next[entry.Start] = (entry, found | (1UL << group));
-                if (entry.Kind == LogEntryKind.WalRecord)
+                if (entry.Kind != LogEntryKind.Import)
                 {
                     firstRecordStart = Math.Min(firstRecordStart, entry.Start);
                 }
@@ -69,7 +76,7 @@ public static class VdlRecovery
         var groupEnds = new ulong[entries.Count];
         for (int group = 0; group < entries.Count; group++)
         {
-            groupEnds[group] = entries[group].Where(e => e.End <= vdl).Select(e => e.End).DefaultIfEmpty(0UL).Max();
+            groupEnds[group] = entries[group].Where(e => e.Kind.EndsRecord() && e.End <= vdl).Select(e => e.End).DefaultIfEmpty(0UL).Max();
         }
 
         return new RecoveredEnd(vdl, lastStart, groupEnds);

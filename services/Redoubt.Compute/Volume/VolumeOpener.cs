@@ -132,7 +132,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     {
         if (shape.Groups == 1)
         {
-            return new RecoveredEnd(views[0].HighestScl, 0, [views[0].HighestScl]);
+            return new RecoveredEnd(views[0].HighestEnd, 0, [views[0].HighestEnd]);
         }
 
         ulong known = views.Max(v => v.KnownVdl);
@@ -145,7 +145,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
         ulong epoch, GroupView view, ulong known, CancellationToken cancellationToken)
     {
         var member = view.MostComplete;
-        if (member.ValidScl == 0)
+        if (member.ValidEnd == 0)
         {
             return [];
         }
@@ -154,7 +154,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
         {
             ulong from = known > back ? known - back : 0;
             var found = await member.Segment.FetchPositionsAsync(epoch, from, cancellationToken).ConfigureAwait(false);
-            var valid = found.Where(e => e.End <= member.ValidScl).ToArray();
+            var valid = found.Where(e => e.End <= member.ValidEnd).ToArray();
             if (from <= member.State.LogStart || (valid.Length > 0 && valid[0].End <= known))
             {
                 return valid;

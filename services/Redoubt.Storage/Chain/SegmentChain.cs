@@ -14,13 +14,17 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
     /// <summary>Segment complete LSN: end of the gap-free chain.</summary>
     public ulong Scl { get; private set; }
 
-    /// <summary>Start of the entry that ends at <see cref="Scl"/>.</summary>
-    public ulong LastStart { get; private set; }
+    /// <summary>End of the last record that is whole in the chain: where recovery may end the log. <see cref="Scl"/>, or before it while a long record
+    /// has not all come.</summary>
+    public ulong RecordEnd { get; private set; }
 
-    /// <summary>Where the chain that is still in log files begins.</summary>
+    /// <summary>Start of the record that ends at <see cref="RecordEnd"/>.</summary>
+    public ulong RecordStart { get; private set; }
+
+    /// <summary>Where the chain that is still in log files begins; always a record's end.</summary>
     public ulong Base { get; private set; }
 
-    /// <summary>Start of the entry that ends at <see cref="Base"/>.</summary>
+    /// <summary>Start of the record that ends at <see cref="Base"/>.</summary>
     public ulong BaseStart { get; private set; }
 
     /// <summary>Truncations that frames are checked against.</summary>
@@ -44,8 +48,8 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
         _runs.Clear();
         _waiting.Clear();
         _waitingEnd = 0;
-        Base = Scl = baseEnd;
-        BaseStart = LastStart = baseStart;
+        Base = Scl = RecordEnd = baseEnd;
+        BaseStart = RecordStart = baseStart;
         History = history;
     }
 
@@ -58,8 +62,8 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
         }
 
         _runs.Clear();
-        Base = Scl = baseEnd;
-        BaseStart = LastStart = baseStart;
+        Base = Scl = RecordEnd = baseEnd;
+        BaseStart = RecordStart = baseStart;
         DrainWaiting();
     }
 
@@ -83,44 +87,23 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
             return ChainOffer.Void;
         }
 
-        var last = marks[count - 1];
-        if (last.End <= Scl)
-        {
-            return IsOtherEpoch(epoch, last.End) ? ChainOffer.OtherEpoch : ChainOffer.Duplicate;
-        }
-
-        var run = new LogRun(from, last.End, last.Start, epoch, at);
-        if (from > Scl)
-        {
-            Wait(run);
-            return ChainOffer.Kept;
-        }
-
-        if (from < Scl && !Continues(marks, Scl))
-        {
-            throw new ChainException(
-                $"frame of epoch {epoch} {from:X}…{last.End:X} overlaps the chain's end {Scl:X} but has no entry that continues it");
-        }
-
-        Extend(run);
-        DrainWaiting();
-        return ChainOffer.Extended;
+        return Offer(new LogRun(from, ChainEnd.Of(marks[..count]), epoch, at), marks);
     }
 
     /// <summary>Takes a frame whose entries are not at hand, if they are not needed: it continues the chain, or waits, as a whole, or counts no more.</summary>
     /// <param name="epoch">The frame's epoch.</param>
     /// <param name="from">PrevEnd of its first entry.</param>
-    /// <param name="last">Its last entry.</param>
+    /// <param name="end">Where it ends.</param>
     /// <param name="at">Where it lies.</param>
-    /// <returns>False when nothing was done: <see cref="Offer"/> it with its entries.</returns>
-    public bool TryOfferWhole(ulong epoch, ulong from, EntryMark last, LogAddress at)
+    /// <returns>False when nothing was done: <see cref="Offer(ulong, ulong, ReadOnlySpan{EntryMark}, LogAddress)"/> it with its entries.</returns>
+    public bool TryOfferWhole(ulong epoch, ulong from, ChainEnd end, LogAddress at)
     {
-        if (last.End > History.Limit(epoch) || (from < Scl && last.End > Scl))
+        if (end.To > History.Limit(epoch) || (from < Scl && end.To > Scl))
         {
             return false;
         }
 
-        Offer(epoch, from, [last], at);
+        Offer(new LogRun(from, end, epoch, at), []);
         return true;
     }
 
@@ -198,10 +181,33 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
 
         if (count > 0)
         {
-            Base = _runs[count - 1].To;
-            BaseStart = _runs[count - 1].LastStart;
+            var end = _runs[count - 1].End;
+            if (end.RecordEnd != end.To)
+            {
+                throw new ChainException($"the log cannot begin at {end.To:X}, inside a record");
+            }
+
+            Base = end.To;
+            BaseStart = end.RecordStart;
             _runs.RemoveRange(0, count);
         }
+    }
+
+    /// <summary>Where the chain would begin after <see cref="Trim"/>; null when that is inside a record, or nothing would go.</summary>
+    public ChainEnd? TrimPoint(ulong lastFile)
+    {
+        ChainEnd? last = null;
+        foreach (var run in _runs)
+        {
+            if (run.At.File > lastFile)
+            {
+                break;
+            }
+
+            last = run.End;
+        }
+
+        return last is { } end && end.RecordEnd == end.To ? end : null;
     }
 
     /// <summary>Index of the first run with entries that end above <paramref name="position"/>; <c>Runs.Count</c> when there is none.</summary>
@@ -243,6 +249,30 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
         return index < _runs.Count && _runs[index].From < end && _runs[index].Epoch != epoch;
     }
 
+    private ChainOffer Offer(LogRun run, ReadOnlySpan<EntryMark> marks)
+    {
+        if (run.To <= Scl)
+        {
+            return IsOtherEpoch(run.Epoch, run.To) ? ChainOffer.OtherEpoch : ChainOffer.Duplicate;
+        }
+
+        if (run.From > Scl)
+        {
+            Wait(run);
+            return ChainOffer.Kept;
+        }
+
+        if (run.From < Scl && !Continues(marks, Scl))
+        {
+            throw new ChainException(
+                $"frame of epoch {run.Epoch} {run.From:X}…{run.To:X} overlaps the chain's end {Scl:X} but has no entry that continues it");
+        }
+
+        Extend(run);
+        DrainWaiting();
+        return ChainOffer.Extended;
+    }
+
     private void Wait(LogRun run)
     {
         _waiting.TryAdd((run.From, run.Epoch, run.To), run);
@@ -251,9 +281,14 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
 
     private void Extend(LogRun run)
     {
-        _runs.Add(run with { From = Scl });
-        Scl = run.To;
-        LastStart = run.LastStart;
+        var counted = run with { From = Scl };
+        _runs.Add(counted);
+        Scl = counted.To;
+        if (counted.EndsAnyRecord)
+        {
+            RecordEnd = counted.End.RecordEnd;
+            RecordStart = counted.End.RecordStart;
+        }
     }
 
     private void DrainWaiting()
@@ -305,21 +340,23 @@ public sealed class SegmentChain(Func<LogAddress, EntryMark[]> readMarks)
 
     private LogRun? Clip(LogRun run, ulong limit)
     {
-        EntryMark last = default;
+        var end = default(ChainEnd);
         foreach (var mark in readMarks(run.At))
         {
             if (mark.End <= limit && mark.End > run.From)
             {
-                last = mark;
+                end = end.Then(mark);
             }
         }
 
-        return last.End == 0 ? null : run with { To = last.End, LastStart = last.Start };
+        return end.To == 0 ? null : run with { End = end };
     }
 
     private void SetEnd()
     {
         Scl = _runs.Count == 0 ? Base : _runs[^1].To;
-        LastStart = _runs.Count == 0 ? BaseStart : _runs[^1].LastStart;
+        int last = _runs.FindLastIndex(r => r.EndsAnyRecord);
+        RecordEnd = last < 0 ? Base : _runs[last].End.RecordEnd;
+        RecordStart = last < 0 ? BaseStart : _runs[last].End.RecordStart;
     }
 }

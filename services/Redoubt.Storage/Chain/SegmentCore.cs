@@ -23,8 +23,8 @@ public sealed class SegmentCore(Func<LogAddress, EntryMark[]> readMarks)
     /// <summary>End of this group's last entry at or below <see cref="Vdl"/>, as far as known.</summary>
     public ulong GroupVdl { get; private set; }
 
-    /// <summary>End of the last entry that may be applied.</summary>
-    public ulong ApplyLimit => Math.Min(Vdl, Chain.Scl);
+    /// <summary>End of the last record that may be applied.</summary>
+    public ulong ApplyLimit => Math.Min(Vdl, Chain.RecordEnd);
 
     /// <summary>True when log that others have is missing here.</summary>
     public bool IsBehind => Chain.WaitingCount > 0 || Chain.Scl < GroupVdl;

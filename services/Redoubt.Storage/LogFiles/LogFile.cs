@@ -50,7 +50,7 @@ internal sealed class LogFile : IDisposable
     public void Add(in IndexedFrame frame)
     {
         Frames.Add(frame);
-        MaxEnd = Math.Max(MaxEnd, frame.End);
+        MaxEnd = Math.Max(MaxEnd, frame.End.To);
     }
 
     /// <summary>Makes a file of zeros with its header, durable, name included.</summary>

@@ -6,6 +6,6 @@ namespace Redoubt.Storage.LogFiles;
 /// <param name="Epoch">Its writer's epoch.</param>
 /// <param name="From">PrevEnd of its first entry.</param>
 /// <param name="Marks">Its entries; null when they have not been read.</param>
-/// <param name="Last">The last one.</param>
+/// <param name="End">Where they end.</param>
 /// <param name="At">Where it lies.</param>
-internal readonly record struct LogFrameBytes(ulong Epoch, ulong From, EntryMark[]? Marks, EntryMark Last, LogAddress At);
+internal readonly record struct LogFrameBytes(ulong Epoch, ulong From, EntryMark[]? Marks, ChainEnd End, LogAddress At);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Redoubt.Storage.Chain;
 using Redoubt.Wal;
 
 namespace Redoubt.Storage.LogFiles;
@@ -8,15 +9,15 @@ namespace Redoubt.Storage.LogFiles;
 /// wrong with it, the log file is read instead. It goes when damage is found in its log file, or repaired.
 /// </summary>
 /// <remarks>
-/// Little-endian: magic <c>RED_IDX1</c>, u64 file sequence, u32 file size, u32 end of the last frame, u32 number of frames; per frame u64 epoch, from,
-/// last start, end, u32 offset, length; u32 CRC-32C of all before.
+/// Little-endian: magic <c>RED_IDX2</c>, u64 file sequence, u32 file size, u32 end of the last frame, u32 number of frames; per frame u64 epoch, from,
+/// end, start and end of the last record that ends in it, u32 offset, length; u32 CRC-32C of all before.
 /// </remarks>
 internal static class LogIndex
 {
     public const string Extension = ".frames";
-    private const ulong Magic = 0x315844495F444552; // "RED_IDX1"
+    private const ulong Magic = 0x325844495F444552; // "RED_IDX2"
     private const int HeaderLength = 28;
-    private const int FrameLength = 40;
+    private const int FrameLength = 48;
 
     /// <summary>The index's path.</summary>
     public static string PathOf(string logPath) => Path.ChangeExtension(logPath, Extension);
@@ -35,10 +36,11 @@ internal static class LogIndex
         {
             BinaryPrimitives.WriteUInt64LittleEndian(to, frame.Epoch);
             BinaryPrimitives.WriteUInt64LittleEndian(to[8..], frame.From);
-            BinaryPrimitives.WriteUInt64LittleEndian(to[16..], frame.LastStart);
-            BinaryPrimitives.WriteUInt64LittleEndian(to[24..], frame.End);
-            BinaryPrimitives.WriteInt32LittleEndian(to[32..], frame.Offset);
-            BinaryPrimitives.WriteInt32LittleEndian(to[36..], frame.Length);
+            BinaryPrimitives.WriteUInt64LittleEndian(to[16..], frame.End.To);
+            BinaryPrimitives.WriteUInt64LittleEndian(to[24..], frame.End.RecordStart);
+            BinaryPrimitives.WriteUInt64LittleEndian(to[32..], frame.End.RecordEnd);
+            BinaryPrimitives.WriteInt32LittleEndian(to[40..], frame.Offset);
+            BinaryPrimitives.WriteInt32LittleEndian(to[44..], frame.Length);
             to = to[FrameLength..];
         }
 
@@ -82,10 +84,12 @@ internal static class LogIndex
             var frame = new IndexedFrame(
                 BinaryPrimitives.ReadUInt64LittleEndian(from),
                 BinaryPrimitives.ReadUInt64LittleEndian(from[8..]),
-                BinaryPrimitives.ReadUInt64LittleEndian(from[16..]),
-                BinaryPrimitives.ReadUInt64LittleEndian(from[24..]),
-                BinaryPrimitives.ReadInt32LittleEndian(from[32..]),
-                BinaryPrimitives.ReadInt32LittleEndian(from[36..]));
+                new ChainEnd(
+                    BinaryPrimitives.ReadUInt64LittleEndian(from[16..]),
+                    BinaryPrimitives.ReadUInt64LittleEndian(from[24..]),
+                    BinaryPrimitives.ReadUInt64LittleEndian(from[32..])),
+                BinaryPrimitives.ReadInt32LittleEndian(from[40..]),
+                BinaryPrimitives.ReadInt32LittleEndian(from[44..]));
             file.Add(frame);
         }
 

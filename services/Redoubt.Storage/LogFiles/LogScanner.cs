@@ -73,7 +73,7 @@ internal static class LogScanner
                 return proven;
             });
             onFrame(frame);
-            file.Add(new IndexedFrame(frame.Epoch, frame.From, frame.Last.Start, frame.Last.End, frame.At.Offset, frame.At.Length));
+            file.Add(new IndexedFrame(frame.Epoch, frame.From, frame.End, frame.At.Offset, frame.At.Length));
             at += LogEnvelope.Footprint(envelope.FrameLength);
             file.End = at;
         }
@@ -123,7 +123,7 @@ internal static class LogScanner
             }
 
             var marks = PendingAppend.MarksOf(parsed);
-            frame = new LogFrameBytes(parsed.Epoch, parsed.PrevEnd.Value, marks, marks[^1],
+            frame = new LogFrameBytes(parsed.Epoch, parsed.PrevEnd.Value, marks, ChainEnd.Of(marks),
                 new LogAddress(file.Sequence, at + LogEnvelope.Length, raw.Length));
             return true;
         }

@@ -63,7 +63,7 @@ internal sealed class PendingAppend
         int count = 0;
         foreach (var entry in frame.Entries)
         {
-            marks[count++] = new EntryMark(entry.Start.Value, entry.End.Value);
+            marks[count++] = new EntryMark(entry.Start.Value, entry.End.Value, entry.Kind.EndsRecord());
         }
 
         return marks;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Redoubt.Storage.Chain;
 
 namespace Redoubt.Storage.LogFiles;
 
@@ -126,7 +127,7 @@ internal sealed partial class SegmentLog
             for (; first < next; first++)
             {
                 var frame = batch[first];
-                file.Add(new IndexedFrame(frame.Epoch, frame.From, frame.Marks[^1].Start, frame.Marks[^1].End, frame.At.Offset, frame.At.Length));
+                file.Add(new IndexedFrame(frame.Epoch, frame.From, ChainEnd.Of(frame.Marks), frame.At.Offset, frame.At.Length));
             }
         }
 

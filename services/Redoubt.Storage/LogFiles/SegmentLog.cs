@@ -101,7 +101,7 @@ internal sealed partial class SegmentLog : IDisposable
                 _files.Add(file.Sequence, file);
                 foreach (var frame in file.Frames)
                 {
-                    onFrame(new LogFrameBytes(frame.Epoch, frame.From, null, new EntryMark(frame.LastStart, frame.End),
+                    onFrame(new LogFrameBytes(frame.Epoch, frame.From, null, frame.End,
                         new LogAddress(file.Sequence, frame.Offset, frame.Length)));
                 }
 
@@ -313,36 +313,24 @@ internal sealed partial class SegmentLog : IDisposable
         return false;
     }
 
-    /// <summary>The next file to write: prepared ahead, else recycled, else made now.</summary>
-    private LogFile NextFile(int footprint)
+    /// <summary>The next file to write: prepared ahead, else recycled, else made now. Only here and in the one task at <see cref="_next"/>, never in both at
+    /// once, are files made, so no two makers use one name.</summary>
+    private LogFile NextFile()
     {
-        if (footprint > _fileSize - LogFile.HeaderLength)
-        {
-            // A frame larger than a file gets one of its own, removed rather than recycled later.
-            return LogFile.Create(_folder, ++_lastSequence, LogFile.HeaderLength + footprint);
-        }
-
-        var next = Interlocked.Exchange(ref _next, null);
-        if (next is { IsCompletedSuccessfully: false, IsFaulted: false })
+        ulong sequence = ++_lastSequence;
+        if (Interlocked.Exchange(ref _next, null) is { } next)
         {
             try
             {
-                next.Wait();
+                return next.GetAwaiter().GetResult();
             }
-            catch (AggregateException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Made below, with an error of its own if it fails again.
             }
         }
 
-        if (next is { IsCompletedSuccessfully: true } && next.Result.Sequence == _lastSequence + 1)
-        {
-            _lastSequence++;
-            return next.Result;
-        }
-
-        next?.ContinueWith(t => t.Result.Dispose(), TaskContinuationOptions.OnlyOnRanToCompletion);
-        return MakeFile(++_lastSequence);
+        return MakeFile(sequence);
     }
 
     private LogFile MakeFile(ulong sequence)
@@ -364,8 +352,13 @@ internal sealed partial class SegmentLog : IDisposable
 
     private void Rotate(int footprint)
     {
+        if (footprint > _fileSize - LogFile.HeaderLength)
+        {
+            throw new InvalidOperationException($"a frame that takes {footprint} bytes does not fit a log file of {_fileSize}");
+        }
+
         long began = Stopwatch.GetTimestamp();
-        var file = NextFile(footprint);
+        var file = NextFile();
         lock (_filesLock)
         {
             if (_current is { } finished)

@@ -26,6 +26,7 @@ internal sealed partial class ApplyBatch : IDisposable
     private readonly int _group;
     private readonly PgVersion _version;
     private readonly WriteBatch _batch = new();
+    private readonly RecordAssembler _records = new();
     private readonly Dictionary<(RelFileLocator Rel, byte Fork), uint?> _sizes = [];
     private readonly Dictionary<HeapStripe, StaleBlocks> _marks = [];
     private readonly Dictionary<PageKey, ChangeRun> _runs = [];
@@ -52,7 +53,7 @@ internal sealed partial class ApplyBatch : IDisposable
         _group = group;
         _version = version;
         _heat = heat;
-        Applied = _added = store.ReadApplied();
+        Applied = Position = _added = store.ReadApplied();
         _imagesAhead = store.GetLsn(StoreKeys.ImagesAhead);
         if (store.Newest(StoreKeys.Control, [], Applied, out _) is { } control)
         {
@@ -61,15 +62,18 @@ internal sealed partial class ApplyBatch : IDisposable
         }
     }
 
-    /// <summary>End of the last entry applied and written.</summary>
+    /// <summary>End of the last record applied and written.</summary>
     public ulong Applied { get; private set; }
+
+    /// <summary>End of the last entry added: beyond <see cref="Applied"/> while a record's parts come.</summary>
+    public ulong Position { get; private set; }
 
     /// <summary>Rows written so far.</summary>
     public long Rows { get; private set; }
 
     /// <summary>Applies one entry; its rows wait for <see cref="Commit"/>, which is called here when there are many.</summary>
     /// <exception cref="WalFormatException">The record contradicts itself or has no redo.</exception>
-    /// <exception cref="LogFrameException">An import item contradicts itself.</exception>
+    /// <exception cref="LogFrameException">An import item contradicts itself, or parts of a record are missing.</exception>
     public void Add(in LogEntry entry)
     {
         _lsn = entry.End.Value;
@@ -80,14 +84,19 @@ internal sealed partial class ApplyBatch : IDisposable
         }
         else
         {
-            var record = new WalRecord(entry.Start, entry.End, entry.Body);
+            Position = _lsn;
+            if (!_records.TryTake(entry, out var record))
+            {
+                return;
+            }
+
             _control ??= ControlState.Blank(_version);
             var sink = new Sink(this);
             RecordSplitter.Split(_version, record, _control, ref sink);
             _control.Apply(_version, record);
         }
 
-        _added = _lsn;
+        _added = Position = _lsn;
         if (_lsn <= _imagesAhead)
         {
             EndRuns();

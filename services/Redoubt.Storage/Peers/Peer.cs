@@ -17,8 +17,7 @@ internal sealed class Peer : IDisposable
         Name = $"storage-{index} ({endpoint.Authority})";
         _channel = GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
         {
-            MaxReceiveMessageSize = 80 << 20,
-            MaxSendMessageSize = 80 << 20,
+            MaxReceiveMessageSize = null, // a row of its page store may be as long as a record
             HttpHandler = new SocketsHttpHandler
             {
                 EnableMultipleHttp2Connections = false,

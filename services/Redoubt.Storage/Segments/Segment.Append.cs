@@ -52,7 +52,7 @@ internal sealed partial class Segment
             _core.HearVdl(session.Epoch, vdl, groupVdl);
             _heardOfOthers = true;
             HearHorizon(session.Epoch, gcHorizon);
-            kick = _core.ApplyLimit > _apply.Applied;
+            kick = _core.ApplyLimit > _apply.Position;
         }
 
         if (kick)

@@ -21,7 +21,7 @@ internal sealed partial class Segment
         {
             lock (_gate)
             {
-                return _core.ApplyLimit > _apply.Applied ? _core.ApplyLimit - _apply.Applied : 0;
+                return _core.ApplyLimit > _apply.Position ? _core.ApplyLimit - _apply.Position : 0;
             }
         }
     }
@@ -69,7 +69,7 @@ internal sealed partial class Segment
             }
 
             using var activity = StorageTracing.Source.StartActivity("storage.apply");
-            ulong before = _apply.Applied, last = before;
+            ulong before = _apply.Position, last = before;
             try
             {
                 long bytes = 0;
@@ -102,7 +102,7 @@ internal sealed partial class Segment
                 return false;
             }
 
-            AppliedUpTo(last);
+            AppliedUpTo(_apply.Applied);
             return true;
         }
     }
@@ -114,12 +114,12 @@ internal sealed partial class Segment
         {
             limit = _core.ApplyLimit;
             long bytes = 0;
-            if (limit <= _apply.Applied || (_applyFailure is not null && Environment.TickCount64 < _applyRetryAt))
+            if (limit <= _apply.Position || (_applyFailure is not null && Environment.TickCount64 < _applyRetryAt))
             {
                 return runs;
             }
 
-            for (int i = _core.Chain.IndexAfter(_apply.Applied);
+            for (int i = _core.Chain.IndexAfter(_apply.Position);
                  i < _core.Chain.Runs.Count && bytes < ApplyBatchBytes && _core.Chain.Runs[i].From < limit;
                  i++)
             {

@@ -173,6 +173,7 @@ internal sealed partial class Segment
         }
 
         var control = ControlState.Decode(stored);
+        var records = new RecordAssembler();
         foreach (var run in runs)
         {
             byte[] frame = Log.Read(run.At) ?? throw new SegmentNotReadyException(NotReadyReason.Incomplete,
@@ -180,9 +181,10 @@ internal sealed partial class Segment
             foreach (var entry in LogFrame.Parse(frame).Entries)
             {
                 ulong end = entry.End.Value;
-                if (end > version && end > run.From && end <= readPoint && end <= run.To && entry.Kind == LogEntryKind.WalRecord)
+                if (end > version && end > run.From && end <= readPoint && end <= run.To && entry.Kind != LogEntryKind.Import
+                    && records.TryTake(entry, out var record))
                 {
-                    control.Apply(_options.PgVersion, new WalRecord(entry.Start, entry.End, entry.Body));
+                    control.Apply(_options.PgVersion, record);
                 }
             }
         }

@@ -305,9 +305,10 @@ internal sealed partial class Segment
     {
         var finished = Log.Finished();
         long total = finished.Sum(f => (long)f.Size);
-        ulong last = 0;
+        ulong last;
         lock (_gate)
         {
+            var removable = new List<ulong>();
             foreach (var (sequence, size, maxEnd) in finished)
             {
                 if (total <= _options.LogRetentionBytes || maxEnd > flushed || _damage.Count > 0
@@ -316,35 +317,48 @@ internal sealed partial class Segment
                     break;
                 }
 
-                last = sequence;
+                removable.Add(sequence);
                 total -= size;
             }
 
+            last = BeginLogBehind(removable);
             if (last == 0)
             {
                 return;
-            }
-
-            var kept = _core.Chain.Runs.Where(r => r.At.File <= last).ToArray();
-            if (kept.Length > 0)
-            {
-                // The new beginning is durable before what was before it goes.
-                var end = _core.Chain.Runs.TakeWhile(r => r.At.File <= last).LastOrDefault();
-                if (end.To > _file.BaseEnd)
-                {
-                    Persist(_file with { BaseEnd = end.To, BaseStart = end.LastStart });
-                }
-
-                if (kept.Any(r => r.To > end.To))
-                {
-                    return;
-                }
-
-                _core.Chain.Trim(last);
             }
         }
 
         Log.RemoveUpTo(last);
         _logger.LogTrimmed(Group, new Lsn(_file.BaseEnd), Log.Bytes);
+    }
+
+    /// <summary>Moves the log's beginning behind the newest of some files at its front behind which a record begins.</summary>
+    /// <returns>That file; 0 when there is none.</returns>
+    private ulong BeginLogBehind(List<ulong> files)
+    {
+        for (int i = files.Count - 1; i >= 0; i--)
+        {
+            ulong last = files[i];
+            if (!_core.Chain.Runs.Any(r => r.At.File <= last))
+            {
+                return last;
+            }
+
+            if (_core.Chain.TrimPoint(last) is not { } end || _core.Chain.Runs.Any(r => r.At.File <= last && r.To > end.To))
+            {
+                continue;
+            }
+
+            // The new beginning is durable before what was before it goes.
+            if (end.To > _file.BaseEnd)
+            {
+                Persist(_file with { BaseEnd = end.To, BaseStart = end.RecordStart });
+            }
+
+            _core.Chain.Trim(last);
+            return last;
+        }
+
+        return 0;
     }
 }

@@ -239,7 +239,7 @@ internal sealed partial class Segment : ILogSink, IDisposable
         {
             _core.Recover(frame.Epoch, frame.From, marks, frame.At);
         }
-        else if (!_core.Chain.TryOfferWhole(frame.Epoch, frame.From, frame.Last, frame.At))
+        else if (!_core.Chain.TryOfferWhole(frame.Epoch, frame.From, frame.End, frame.At))
         {
             if (Log.Read(frame.At) is { } bytes)
             {
@@ -280,7 +280,8 @@ internal sealed partial class Segment : ILogSink, IDisposable
             Applied = _apply.Applied,
             Vdl = _core.Vdl,
             LogStart = chain.Base,
-            LastStart = chain.LastStart,
+            RecordEnd = chain.RecordEnd,
+            LastStart = chain.RecordStart,
             Joined = _file.Joined,
             PgVersion = (uint)_file.PgVersion,
             Copies = (uint)_file.Copies,

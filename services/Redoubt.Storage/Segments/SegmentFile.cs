@@ -14,7 +14,7 @@ namespace Redoubt.Storage.Segments;
 internal sealed record SegmentFile
 {
     public const string FileName = "segment";
-    public const int Format = 2;
+    public const int Format = 3;
 
     public required string Volume { get; init; }
 
@@ -40,6 +40,7 @@ internal sealed record SegmentFile
     /// <summary>Where the log that is kept begins.</summary>
     public ulong BaseEnd { get; init; }
 
+    /// <summary>Start of the record that ends there.</summary>
     public ulong BaseStart { get; init; }
 
     /// <summary>True once this copy holds everything that an earlier copy in its place may have promised.</summary>

@@ -18,6 +18,9 @@ internal enum Sabotage
 
     /// <summary>Truncations are recorded but the chain is not cut.</summary>
     KeepStaleSuffix,
+
+    /// <summary>Recovery ends the log where the furthest copy stands, be it inside a record.</summary>
+    EndInsideRecord,
 }
 
 /// <summary>A segment: the production <see cref="SegmentCore"/> over a simulated disk that loses what was not synced.</summary>
@@ -142,9 +145,33 @@ internal sealed class SimSegment
     }
 
     /// <summary>Contents by end of everything in the chain.</summary>
-    public Dictionary<ulong, long> Contents()
+    public Dictionary<ulong, long> Contents() => Entries().ToDictionary(e => e.Mark.End, e => e.Content);
+
+    /// <summary>What is wrong with how the chain's records follow each other; null when every record that is begun goes on until it ends, and only the
+    /// last one may lack parts.</summary>
+    public string? BrokenRecord()
     {
-        var contents = new Dictionary<ulong, long>();
+        ulong? unfinished = null;
+        ulong prev = 0, recordEnd = 0, recordStart = 0;
+        foreach (var (mark, _) in Entries())
+        {
+            if (mark.Start != (unfinished ?? prev))
+            {
+                return $"entry {mark} follows {prev:X}, {(unfinished is null ? "where a record ended" : $"inside the record {unfinished:X}")}";
+            }
+
+            unfinished = mark.EndsRecord ? null : mark.Start;
+            prev = mark.End;
+            (recordStart, recordEnd) = mark.EndsRecord ? (mark.Start, mark.End) : (recordStart, recordEnd);
+        }
+
+        return (recordStart, recordEnd) == (Core.Chain.RecordStart, Core.Chain.RecordEnd)
+            ? null
+            : $"the last whole record is {recordStart:X}…{recordEnd:X}, the chain says {Core.Chain.RecordStart:X}…{Core.Chain.RecordEnd:X}";
+    }
+
+    private IEnumerable<(EntryMark Mark, long Content)> Entries()
+    {
         foreach (var run in Core.Chain.Runs)
         {
             var frame = _disk[run.At.Offset];
@@ -152,12 +179,10 @@ internal sealed class SimSegment
             {
                 if (frame.Marks[i].End > run.From && frame.Marks[i].End <= run.To)
                 {
-                    contents.Add(frame.Marks[i].End, frame.Contents[i]);
+                    yield return (frame.Marks[i], frame.Contents[i]);
                 }
             }
         }
-
-        return contents;
     }
 
     private IEnumerable<SimFrame> FramesFrom(ulong from)

@@ -4,14 +4,15 @@ using Redoubt.Storage.Chain;
 namespace Redoubt.Storage.Tests.Simulation;
 
 /// <summary>A writer of the protocol, one step at a time: grant, find the end, truncate, complete a quorum, serve.</summary>
-internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape)
+internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape, Sabotage sabotage)
 {
-    private readonly Dictionary<int, (ulong Scl, TruncationHistory History)> _grants = [];
+    private readonly Dictionary<int, (ulong End, TruncationHistory History)> _grants = [];
     private readonly HashSet<int> _truncated = [];
     private readonly ulong[] _acks = new ulong[shape.Copies];
     private readonly List<(ulong From, EntryMark Mark, long Content)> _entries = [];
     private readonly List<TruncationPoint> _earlier = [];
     private long _next;
+    private int _partsLeft;
 
     public ulong Epoch => epoch;
 
@@ -37,7 +38,8 @@ internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape)
             return;
         }
 
-        _grants[segment.Index] = (segment.Core.Chain.Scl, segment.Core.Epochs.History);
+        ulong mine = sabotage == Sabotage.EndInsideRecord ? segment.Core.Chain.Scl : segment.Core.Chain.RecordEnd;
+        _grants[segment.Index] = (mine, segment.Core.Epochs.History);
         if (_grants.Count < Math.Max(shape.WriteQuorum, shape.ReadQuorum))
         {
             return;
@@ -46,9 +48,9 @@ internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape)
         var inForce = _grants.Values.Select(g => g.History).OrderByDescending(h => h.LastEpoch).First();
         _earlier.AddRange(inForce.Points);
         ulong end = 0;
-        foreach (var (scl, history) in _grants.Values)
+        foreach (var (recordEnd, history) in _grants.Values)
         {
-            ulong valid = scl;
+            ulong valid = recordEnd;
             foreach (var point in inForce.Points)
             {
                 if (point.Epoch > history.LastEpoch && valid > point.Above)
@@ -78,11 +80,15 @@ internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape)
         }
     }
 
+    /// <summary>Makes the next entry: a record, or the next part of one.</summary>
     public void Make(Random random)
     {
         ulong from = End;
         ulong end = from + ((ulong)random.Next(1, 4) * 8);
-        _entries.Add((from, new EntryMark(from, end), ((long)epoch << 32) | ((long)id << 24) | _next++));
+        bool begins = _entries.Count == 0 || _entries[^1].Mark.EndsRecord;
+        _partsLeft = begins ? (random.Next(4) == 0 ? random.Next(1, 9) : 0) : _partsLeft - 1;
+        ulong start = begins ? from : _entries[^1].Mark.Start;
+        _entries.Add((from, new EntryMark(start, end, _partsLeft == 0), ((long)epoch << 32) | ((long)id << 24) | _next++));
     }
 
     /// <summary>Some of the entries after a position, framed as it pleases.</summary>
@@ -104,13 +110,14 @@ internal sealed class SimWriter(int id, ulong epoch, VolumeShape shape)
     public IEnumerable<(ulong End, long Content)> Acknowledge(int segment, ulong scl)
     {
         _acks[segment] = Math.Max(_acks[segment], scl);
-        ulong vdl = shape.QuorumPosition(_acks);
+        ulong durable = shape.QuorumPosition(_acks);
+        ulong before = Vdl;
+        ulong vdl = _entries.Where(e => e.Mark.EndsRecord && e.Mark.End <= durable).Select(e => e.Mark.End).DefaultIfEmpty(0UL).Max();
         if (!Serving || vdl <= Vdl)
         {
             return [];
         }
 
-        ulong before = Vdl;
         Vdl = vdl;
         return [.. _entries.Where(e => e.Mark.End > before && e.Mark.End <= vdl).Select(e => (e.Mark.End, e.Content))];
     }

@@ -11,6 +11,7 @@ internal sealed class Simulation
 {
     private readonly Random _random;
     private readonly VolumeShape _shape;
+    private readonly Sabotage _sabotage;
     private readonly List<SimSegment> _segments;
     private readonly List<SimWriter> _writers = [];
     private readonly List<(Action Deliver, int Hops)> _messages = [];
@@ -20,6 +21,7 @@ internal sealed class Simulation
     {
         _random = new Random(seed);
         _shape = VolumeShape.ForCopies(copies);
+        _sabotage = sabotage;
         _segments = [.. Enumerable.Range(0, copies).Select(i => new SimSegment(i, sabotage))];
     }
 
@@ -48,6 +50,12 @@ internal sealed class Simulation
             writer.Dead = true;
         }
 
+        foreach (var segment in _segments)
+        {
+            string? broken = segment.BrokenRecord();
+            Require(broken is null, $"segment {segment.Index}: {broken}");
+        }
+
         var last = NewWriter();
         for (int i = 0; i < 50 && !last.Serving; i++)
         {
@@ -74,6 +82,7 @@ internal sealed class Simulation
         Require(_acked.Count == 0 || last.Vdl >= _acked.Keys.Max(), $"recovered {last.Vdl:X}, but {_acked.Keys.DefaultIfEmpty().Max():X} was acknowledged");
         foreach (var segment in _segments.Where(s => s.Core.Chain.Scl >= last.Vdl && s.Core.Epochs.Epoch == last.Epoch))
         {
+            Require(segment.Core.Chain.RecordEnd == segment.Core.Chain.Scl, $"segment {segment.Index}: the recovered log ends inside a record");
             var contents = segment.Contents();
             foreach (var (end, (content, epoch)) in _acked)
             {
@@ -216,7 +225,7 @@ internal sealed class Simulation
     {
         // Epochs are unique: a writer counts only grants, and every segment grants an epoch once.
         ulong epoch = Math.Max(_writers.Select(w => w.Epoch).DefaultIfEmpty().Max(), _segments.Max(s => s.Core.Epochs.Epoch)) + 1;
-        var writer = new SimWriter(_writers.Count, epoch, _shape);
+        var writer = new SimWriter(_writers.Count, epoch, _shape, _sabotage);
         _writers.Add(writer);
         return writer;
     }

@@ -37,6 +37,7 @@ public sealed class SimulationTests
     [InlineData(Sabotage.ForgetEpochs)]
     [InlineData(Sabotage.AckBeforeSync)]
     [InlineData(Sabotage.KeepStaleSuffix)]
+    [InlineData(Sabotage.EndInsideRecord)]
     internal void A_broken_rule_is_noticed(Sabotage sabotage)
     {
         for (int seed = 1; seed < 500; seed++)
