@@ -11,7 +11,7 @@ namespace Redoubt.Wal;
 /// After <c>XLOG_SWITCH</c> it is the start of the next segment.</param>
 /// <param name="bytes"><c>xl_tot_len</c> bytes; not padded.</param>
 /// <param name="part">Which part of the record this is, when its reader was asked to give long ones in parts. Of a part,
-/// <paramref name="start"/> is where the part before ended, <paramref name="end"/> the start of the page after it, and only the first has the header.</param>
+/// <paramref name="start"/> is the record's, <paramref name="end"/> the start of the page after it, and only the first has the header.</param>
 public readonly ref struct WalRecord(Lsn start, Lsn end, ReadOnlySpan<byte> bytes, RecordPart part = RecordPart.Whole)
 {
     /// <summary><c>SizeOfXLogRecord</c>.</summary>

@@ -42,7 +42,6 @@ public sealed class WalStreamReader : IDisposable
     private readonly byte[] _header = new byte[WalRecord.HeaderLength];
     private int _given;
     private uint _crc;
-    private Lsn _partEnd;
 
     /// <summary>Starts at a record boundary.</summary>
     /// <param name="version">Which page magic and record kinds to expect.</param>
@@ -84,7 +83,7 @@ public sealed class WalStreamReader : IDisposable
     /// Unlimited when the log is finished.</summary>
     public Lsn FinalUpTo { get; set; } = new(ulong.MaxValue);
 
-    /// <summary>Records longer than this (bytes) come in parts, each but the last of at least this length; 0: none does.</summary>
+    /// <summary>Records longer than this (bytes) come in parts, each but the last of this length or up to a page more, the last of at most that; 0: none does.</summary>
     public int PartLength { get; init; }
 
     /// <summary>The next byte that is wanted of a log that can be read again: see <see cref="Refill"/>.</summary>
@@ -327,8 +326,7 @@ public sealed class WalStreamReader : IDisposable
             _crc = Crc32C.Append(_crc, part);
         }
 
-        record = new WalRecord(_given == 0 ? _recordStart : _partEnd, _next, part, _given == 0 ? RecordPart.First : RecordPart.Middle);
-        _partEnd = _next;
+        record = new WalRecord(_recordStart, _next, part, _given == 0 ? RecordPart.First : RecordPart.Middle);
         _given += _assembled;
         _assembled = 0;
     }
@@ -347,7 +345,7 @@ public sealed class WalStreamReader : IDisposable
             uint crc = Crc32C.Finish(Crc32C.Append(Crc32C.Append(_crc, bytes), _header.AsSpan(0, RecordHeader.CrcOffset)));
             finished = RecordHeader.CrcError(_header, crc) is { } error
                 ? Refuse(_recordStart, end, error)
-                : Take(_recordStart, _partEnd, bytes, end, RecordPart.Last, out record);
+                : Take(_recordStart, bytes, end, RecordPart.Last, out record);
         }
 
         if (finished)
@@ -370,13 +368,13 @@ public sealed class WalStreamReader : IDisposable
             return Refuse(start, end, error);
         }
 
-        return Take(start, start, bytes, RecordHeader.IsSwitch(bytes) ? WalAddress.SwitchEnd(end) : end, RecordPart.Whole, out record);
+        return Take(start, bytes, RecordHeader.IsSwitch(bytes) ? WalAddress.SwitchEnd(end) : end, RecordPart.Whole, out record);
     }
 
-    private bool Take(Lsn recordStart, Lsn start, ReadOnlySpan<byte> bytes, Lsn end, RecordPart part, out WalRecord record)
+    private bool Take(Lsn start, ReadOnlySpan<byte> bytes, Lsn end, RecordPart part, out WalRecord record)
     {
         record = new WalRecord(start, end, bytes, part);
-        _lastStart = recordStart;
+        _lastStart = start;
         _knowsPrev = true;
         _next = end;
         Position = end;

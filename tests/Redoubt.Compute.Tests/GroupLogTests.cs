@@ -46,7 +46,7 @@ public class GroupLogTests
         {
             var end = new Lsn((ulong)(i + 1) * 100);
             log.Add(LogEntryKind.WalRecord, new Lsn(end.Value - 50), end, 1, new byte[64], 0);
-            log.Ship(0, 0, 0);
+            log.Ship(0, 0, 0, 0);
         }
 
         return log;

@@ -124,7 +124,7 @@ public sealed class LogStreamPortTests
     private static byte[] Batch(byte[] frame)
     {
         byte[] batch = new byte[LogStream.BatchHeaderLength + frame.Length];
-        LogStream.WriteBatchHeader(batch, 0, 0, 0, frame.Length);
+        LogStream.WriteBatchHeader(batch, 0, 0, 0, 0, frame.Length);
         frame.CopyTo(batch, LogStream.BatchHeaderLength);
         return batch;
     }

@@ -52,6 +52,9 @@ public sealed class ComputeOptions
     /// <summary>How long a clean stop may take, ms.</summary>
     public required int StopTimeoutMs { get; init; }
 
+    /// <summary>How long a primary may be believed after storage has confirmed its epoch, ms.</summary>
+    public required int LeaseMs { get; init; }
+
     /// <summary>Shipments on the way to the quorum before further log is gathered into the next one.</summary>
     public required int ShipmentsInFlight { get; init; }
 
@@ -130,6 +133,7 @@ public sealed class ComputeOptions
             LogWindowMb = s.Integer("LOG_WINDOW_MB", 4, 1 << 16, 64),
             PageTimeoutMs = s.Integer("PAGE_TIMEOUT_MS", 100, 3_600_000, 60_000),
             StopTimeoutMs = s.Integer("STOP_TIMEOUT_MS", 100, 3_600_000, 25_000),
+            LeaseMs = s.Integer("LEASE_MS", 3_000, 600_000, 10_000),
             ShipmentsInFlight = s.Integer("SHIPMENTS_IN_FLIGHT", 1, 1024, 2),
         };
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Serialization;
 using Redoubt.Compute.Runtime;
 using Redoubt.Wal;
@@ -18,7 +20,21 @@ public static class StatusEndpoints
 
     private static bool IsReady(AgentStatus status) => status.State == "ready" && status.Writer?.HasWriteQuorum == true;
 
-    private static string Reason(AgentStatus status) => status.State == "ready" ? "commits cannot reach a write quorum" : status.Message;
+    private static string Reason(AgentStatus status) => status.State != "ready" ? status.Message
+        : Waiting(status) is { } waiting ? waiting
+        : status.Writer?.HasWriteQuorum != true ? "commits cannot reach a write quorum"
+        : status.Message;
+
+    /// <summary>What waits for a write quorum longer than a commit ever should; null when nothing does.</summary>
+    private static string? Waiting(AgentStatus status)
+    {
+        if (status.Gate?.Waiting is not { Since: > 0 } waiting || Stopwatch.GetElapsedTime(waiting.Since) is not { TotalSeconds: > 1 } age)
+        {
+            return null;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"waiting for a quorum since {DateTime.UtcNow - age:HH:mm:ss} UTC ({waiting.Commits} commits)");
+    }
 
     private static StatusDocument Document(string name, AgentStatus status, AgentMetrics metrics)
     {
@@ -28,7 +44,7 @@ public static class StatusEndpoints
             name,
             "primary",
             status.State,
-            status.State == "ready" && writer?.HasWriteQuorum != true ? "commits cannot reach a write quorum" : status.Message,
+            Reason(status),
             status.Epoch,
             new Lsn(writer?.Vdl ?? 0).ToString(),
             status.PostgresPid,

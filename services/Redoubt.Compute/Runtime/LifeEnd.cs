@@ -12,6 +12,9 @@ public enum LifeEnd
     /// <summary>PostgreSQL ended by itself.</summary>
     Died,
 
-    /// <summary>PostgreSQL wrote log that cannot be stored.</summary>
-    Unsupported,
+    /// <summary>PostgreSQL wrote log that cannot be stored, or the agent itself failed.</summary>
+    Broken,
+
+    /// <summary>Storage has not confirmed the epoch for too long.</summary>
+    Isolated,
 }

@@ -59,8 +59,11 @@ internal static partial class LogMessages
     [LoggerMessage(17, LogLevel.Error, "Fenced: {Detail}; postgres is killed")]
     public static partial void Fenced(this ILogger logger, string detail);
 
-    [LoggerMessage(18, LogLevel.Error, "PostgreSQL's log cannot be stored: {Detail}; postgres is killed, nothing of this record was shipped")]
-    public static partial void Unsupported(this ILogger logger, string detail);
+    [LoggerMessage(18, LogLevel.Error, "PostgreSQL's log cannot be stored: {Detail}; postgres is killed, nothing from here on was acknowledged")]
+    public static partial void LogBroken(this ILogger logger, string detail);
+
+    [LoggerMessage(28, LogLevel.Error, "Isolated: {Detail}; connections are closed until storage answers")]
+    public static partial void Isolated(this ILogger logger, string detail);
 
     [LoggerMessage(19, LogLevel.Error, "postgres ended with status {Status}; starting again from storage in {Ms} ms")]
     public static partial void PostgresDied(this ILogger logger, int status, long ms);

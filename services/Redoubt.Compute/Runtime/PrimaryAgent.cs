@@ -129,7 +129,7 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
             }
 
             quickDeaths = livedMs >= QuickDeathMs ? 0 : quickDeaths + 1;
-            long pause = end == LifeEnd.Unsupported ? 5_000 : quickDeaths <= 1 ? 0 : Math.Min(10_000, 250L << Math.Min(quickDeaths, 8));
+            long pause = end == LifeEnd.Broken ? 5_000 : quickDeaths <= 1 ? 0 : Math.Min(10_000, 250L << Math.Min(quickDeaths, 8));
             if (end == LifeEnd.Died)
             {
                 status.Set("failed", "postgres ended; starting again from storage");

@@ -32,6 +32,8 @@ internal sealed class PrimaryLife(
     private readonly DataDirectory _directory = new(options.PgData, options.PgVersion, account);
     private readonly GroupRouter _router = new(options.Shape.Groups);
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Exception> _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _leaseLost = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VolumeWriter? _writer;
     private PageServer? _pages;
     private PageSource? _source;
@@ -48,7 +50,11 @@ internal sealed class PrimaryLife(
         _writer = new VolumeWriter(
             volume, options.Shape, segments, (long)options.LogWindowMb << 20, options.ShipmentsInFlight, metrics.Commit, logger)
         {
+            LeaseMs = options.LeaseMs,
             Fenced = OnFenced,
+            Broken = e => _broken.TrySetResult(e),
+            LeaseMoved = until => _page?.SetLease(until),
+            LeaseLost = reason => _leaseLost.TrySetResult(reason),
         };
         status.Writer = _writer;
         try
@@ -229,7 +235,7 @@ internal sealed class PrimaryLife(
             _writer!,
             router,
             gate,
-            new WalStreamReader(options.PgVersion, checkpoint.End, checkpoint.Start));
+            new WalStreamReader(options.PgVersion, checkpoint.End, checkpoint.Start) { PartLength = LogFollower.PartLength });
         _follower.Start();
         _server = await PostgresServer.StartAsync(options, account, _files.Environment).ConfigureAwait(false);
         status.PostgresPid = _server.Pid;
@@ -278,7 +284,7 @@ internal sealed class PrimaryLife(
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = stop.Register(() => stopping.TrySetResult());
         var logEnded = _follower!.Ended;
-        await Task.WhenAny(_server!.Exited, logEnded, _fenced.Task, stopping.Task).ConfigureAwait(false);
+        await Task.WhenAny(_server!.Exited, logEnded, _fenced.Task, stopping.Task, _broken.Task, _leaseLost.Task).ConfigureAwait(false);
         if (_fenced.Task.IsCompleted)
         {
             return LifeEnd.Fenced;
@@ -289,12 +295,22 @@ internal sealed class PrimaryLife(
             return await StopAsync().ConfigureAwait(false);
         }
 
-        if (logEnded.IsCompleted && await logEnded.ConfigureAwait(false) is { End: LogEnd.Broken, Error: { } error })
+        if (_leaseLost.Task.IsCompleted)
         {
             _server.Kill();
-            logger.Unsupported(error.Message);
+            string reason = await _leaseLost.Task.ConfigureAwait(false);
+            logger.Isolated(reason);
+            status.Set("isolated", reason);
+            return LifeEnd.Isolated;
+        }
+
+        var error = _broken.Task.IsCompleted ? await _broken.Task.ConfigureAwait(false) : logEnded.IsCompleted ? (await logEnded.ConfigureAwait(false)).Error : null;
+        if (error is not null)
+        {
+            _server.Kill();
+            logger.LogBroken(error.Message);
             status.Set("failed", error.Message);
-            return LifeEnd.Unsupported;
+            return LifeEnd.Broken;
         }
 
         _server.Kill();

@@ -11,15 +11,18 @@ internal sealed class AckThread : IDisposable
 
     private readonly SegmentStream[] _streams;
     private readonly Func<int> _beat;
+    private readonly Action<Exception> _failed;
     private readonly Thread _thread;
     private volatile bool _stopping;
 
     /// <param name="streams">All streams of a writer.</param>
     /// <param name="beat">Sends heartbeats that are due; returns in how many milliseconds the next may be.</param>
-    public AckThread(SegmentStream[] streams, Func<int> beat)
+    /// <param name="failed">Told when this ends by an error: nothing is acknowledged any more.</param>
+    public AckThread(SegmentStream[] streams, Func<int> beat, Action<Exception> failed)
     {
         _streams = streams;
         _beat = beat;
+        _failed = failed;
         _thread = new Thread(Run) { Name = "acks", IsBackground = true };
         _thread.Start();
     }
@@ -34,6 +37,18 @@ internal sealed class AckThread : IDisposable
     }
 
     private void Run()
+    {
+        try
+        {
+            Listen();
+        }
+        catch (Exception e)
+        {
+            _failed(e);
+        }
+    }
+
+    private void Listen()
     {
         var polled = new PollFd[_streams.Length];
         var which = new SegmentStream[_streams.Length];

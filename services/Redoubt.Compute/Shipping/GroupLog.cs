@@ -53,12 +53,12 @@ public sealed class GroupLog(ulong epoch, ulong end)
     }
 
     /// <summary>Closes the gathered frame.</summary>
-    public Shipment Ship(ulong vdl, ulong groupVdl, ulong gcHorizon)
+    public Shipment Ship(ulong vdl, ulong groupVdl, ulong gcHorizon, ulong clock)
     {
         var frame = _frame.Finish().Span;
         int length = LogStream.BatchHeaderLength + frame.Length;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
-        LogStream.WriteBatchHeader(buffer, vdl, groupVdl, gcHorizon, frame.Length);
+        LogStream.WriteBatchHeader(buffer, vdl, groupVdl, gcHorizon, clock, frame.Length);
         frame.CopyTo(buffer.AsSpan(LogStream.BatchHeaderLength));
         var shipment = new Shipment(buffer, length)
         {

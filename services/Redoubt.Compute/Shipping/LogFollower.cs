@@ -19,6 +19,9 @@ public sealed class LogFollower : IDisposable
     private const int ReadLength = 1 << 20;
     private const int LookAgainMs = 1_000;
 
+    /// <summary>Of <see cref="WalStreamReader.PartLength"/>: a part may be a page longer.</summary>
+    public const int PartLength = LogFrame.MaxBodyLength - WalAddress.PageSize;
+
     private readonly LogPage _page;
     private readonly LogFiles _files;
     private readonly VolumeWriter _writer;
@@ -60,6 +63,7 @@ public sealed class LogFollower : IDisposable
     public void Dispose()
     {
         _stop.Cancel();
+        _page.Interrupt();
         _ended.Task.Wait();
         _files.Dispose();
         _reader.Dispose();
@@ -78,6 +82,11 @@ public sealed class LogFollower : IDisposable
                 {
                     _page.WaitForWrite(writes, LookAgainMs);
                     continue;
+                }
+
+                if (_page.WrittenEnd.Value == 0)
+                {
+                    continue; // interrupted before anything was written
                 }
 
                 Follow(_page.WrittenEnd, Stopwatch.GetTimestamp());
@@ -144,11 +153,19 @@ public sealed class LogFollower : IDisposable
 
     private void Take(in WalRecord record, long noticedAt)
     {
-        ulong mask = _router.GroupsOf(record);
-        _writer.Add(LogEntryKind.WalRecord, record.Start, record.End, mask, record.Bytes, noticedAt);
-        if (record.IsCommit)
+        if (record.Part == RecordPart.Whole)
         {
-            _commits++;
+            _writer.Add(LogEntryKind.WalRecord, record.Start, record.End, _router.GroupsOf(record), record.Bytes, noticedAt);
+            _commits += record.IsCommit ? 1 : 0;
+            return;
         }
+
+        if (record.Part == RecordPart.First)
+        {
+            _router.RequireStorable(record);
+            _commits += record.IsCommit ? 1 : 0;
+        }
+
+        _writer.AddPart(record.Start, record.End, record.Part == RecordPart.Last, record.Bytes, noticedAt);
     }
 }

@@ -35,6 +35,7 @@ public sealed unsafe class LogPage : IDisposable
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _memory);
         *(uint*)_memory = Magic;
         *(uint*)(_memory + 4) = Version;
+        SetLease(1); // long over: nobody is answered before storage has confirmed the epoch
     }
 
     /// <summary>How often the log was written. What was written before the count was raised is in the files.</summary>
@@ -65,6 +66,13 @@ public sealed unsafe class LogPage : IDisposable
         {
             Futex.WakeAll((uint*)(_memory + Durable));
         }
+    }
+
+    /// <summary>Wakes the agent's thread that sleeps in <see cref="WaitForWrite"/>; nobody writes the log any more.</summary>
+    public void Interrupt()
+    {
+        Interlocked.Increment(ref *(uint*)(_memory + Writes));
+        Futex.WakeAll((uint*)(_memory + Writes));
     }
 
     /// <summary>Clients may be answered until then (milliseconds of <c>CLOCK_BOOTTIME</c>).</summary>

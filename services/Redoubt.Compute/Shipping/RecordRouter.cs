@@ -22,4 +22,10 @@ public sealed class RecordRouter(PgVersion version, GroupRouter router, ControlS
         bool moved = control.Apply(version, record);
         return moved || sink.Mask == 0 ? sink.Mask | 1 : sink.Mask;
     }
+
+    /// <summary>The same check for a record that goes to every group in parts. What it does to the counters is not followed: that makes later records look
+    /// as if they moved them, never the other way round.</summary>
+    /// <param name="record">The first part.</param>
+    /// <exception cref="UnsupportedRecordException">No redo exists for it: it must not be shipped.</exception>
+    public void RequireStorable(in WalRecord record) => RecordSplitter.RequireSupported(version, record);
 }

@@ -34,6 +34,9 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
     /// <summary>True while its stream is open.</summary>
     public bool IsConnected { get; private set; }
 
+    /// <summary>When it was still of this writer's epoch: ms of <see cref="BootClock"/>, as of the newest batch that it had; 0: never.</summary>
+    public ulong ConfirmedMs { get; private set; }
+
     /// <summary>What it said last that it has applied.</summary>
     public ulong Applied { get; private set; }
 
@@ -61,8 +64,9 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
             {
                 return;
             }
-            catch (Exception e) when (e is SocketException or StaleEpochException or SegmentUnavailableException or OperationCanceledException)
+            catch (Exception e)
             {
+                // Whatever it is about this segment: the others go on, and this one is tried again.
                 if (!told)
                 {
                     logger.SegmentLost(segment.Name, segment.Group, e.Message);
@@ -162,6 +166,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         ulong scl = BinaryPrimitives.ReadUInt64LittleEndian(ack);
         ulong applied = BinaryPrimitives.ReadUInt64LittleEndian(ack[8..]);
         ulong epoch = BinaryPrimitives.ReadUInt64LittleEndian(ack[16..]);
+        ulong clock = BinaryPrimitives.ReadUInt64LittleEndian(ack[24..]);
         _acks.AsSpan(whole, _ackBytes - whole).CopyTo(_acks);
         _ackBytes -= whole;
         _heardAt = Environment.TickCount64;
@@ -172,6 +177,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
         }
 
         Applied = applied;
+        ConfirmedMs = Math.Max(ConfirmedMs, clock);
         writer.Acknowledge(this, new Lsn(scl));
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Redoubt.Compute.Runtime;
 using Redoubt.Protocol;
 
 namespace Redoubt.Compute.Shipping;
@@ -49,6 +50,8 @@ public sealed partial class VolumeWriter
             PageReadPoint(g); // moves it on, so that the horizon follows even when no page is read
         }
 
+        KeepLease();
+
         var beats = new Shipment?[_groups.Length];
         lock (_gate)
         {
@@ -65,7 +68,7 @@ public sealed partial class VolumeWriter
             for (int g = 0; g < _groups.Length; g++)
             {
                 byte[] buffer = ArrayPool<byte>.Shared.Rent(LogStream.BatchHeaderLength);
-                LogStream.WriteBatchHeader(buffer, _quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon, 0);
+                LogStream.WriteBatchHeader(buffer, _quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon, BootClock.NowMs, 0);
                 beats[g] = new Shipment(buffer, LogStream.BatchHeaderLength);
             }
         }

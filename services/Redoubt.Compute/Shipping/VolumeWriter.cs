@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using Redoubt.Compute.Runtime;
 using Redoubt.Compute.Volume;
 using Redoubt.Protocol;
 using Redoubt.Wal;
@@ -18,6 +19,8 @@ namespace Redoubt.Compute.Shipping;
 /// </remarks>
 public sealed partial class VolumeWriter : IAsyncDisposable
 {
+    private const int WindowToldEveryMs = 60_000;
+
     private readonly Lock _gate = new();
     private readonly VolumeShape _shape;
     private readonly GroupRouter _router;
@@ -37,6 +40,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     private AckThread? _acks;
     private ulong _reportedVdl;
     private bool _waitingForRoom;
+    private long _windowToldAt = -WindowToldEveryMs;
     private ulong _unfinished;      // start of the record whose last part has not come; 0: none
     private FencedException? _fenced;
 
@@ -71,6 +75,9 @@ public sealed partial class VolumeWriter : IAsyncDisposable
 
     /// <summary>Called once when a newer writer shows up.</summary>
     public Action<FencedException>? Fenced { get; set; }
+
+    /// <summary>Called when the writer cannot go on: nothing will be acknowledged any more.</summary>
+    public Action<Exception>? Broken { get; set; }
 
     /// <summary>All streams: [group][copy].</summary>
     public IReadOnlyList<IReadOnlyList<SegmentStream>> Streams => _streams;
@@ -156,7 +163,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     public void Start()
     {
         _tasks = [.. _streams.SelectMany(s => s).Select(s => Task.Run(() => s.RunAsync(_stop.Token)))];
-        _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat);
+        _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat, e => Broken?.Invoke(e));
     }
 
     /// <summary>Takes the next entry; a record of more than <see cref="LogFrame.MaxBodyLength"/> bytes becomes parts. Nothing need be sent before
@@ -234,7 +241,6 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     /// <summary>Blocks the caller while the window is full of log that no quorum has.</summary>
     public void WaitForRoom(CancellationToken cancellationToken)
     {
-        bool told = false;
         while (true)
         {
             lock (_gate)
@@ -247,10 +253,10 @@ public sealed partial class VolumeWriter : IAsyncDisposable
                 _waitingForRoom = true;
             }
 
-            if (!told)
+            if (Environment.TickCount64 - _windowToldAt > WindowToldEveryMs)
             {
                 _logger.LogWindowFull(_window >> 20);
-                told = true;
+                _windowToldAt = Environment.TickCount64;
             }
 
             _room.Wait(cancellationToken);
@@ -311,6 +317,9 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     {
         VdlMoved = null;
         Fenced = null;
+        Broken = null;
+        LeaseMoved = null;
+        LeaseLost = null;
         await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_tasks).ConfigureAwait(false);
         _acks?.Dispose();
@@ -383,7 +392,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
 
     private void ShipLocked(int g)
     {
-        _timings.Framed(_groups[g].Ship(_quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon));
+        _timings.Framed(_groups[g].Ship(_quorum.Vdl, _quorum.GroupVdl(g), _gcHorizon, BootClock.NowMs));
         if (_groups.Length == 1)
         {
             // The shipment says what a heartbeat would.

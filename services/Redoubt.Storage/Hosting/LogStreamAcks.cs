@@ -14,6 +14,10 @@ internal sealed class LogStreamAcks(Segment segment, AppendSession session, Sock
     private bool _closed;
     private int _unsent;
     private ulong _sentScl;
+    private ulong _clock;
+
+    /// <summary>The writer's clock in its newest batch.</summary>
+    public ulong Clock { set => Volatile.Write(ref _clock, value); }
 
     /// <summary>Makes the stream's thread end, whatever it waits for.</summary>
     public static void Break(Socket socket)
@@ -55,7 +59,9 @@ internal sealed class LogStreamAcks(Segment segment, AppendSession session, Sock
 
     private void SendNow()
     {
-        var (epoch, scl, applied, durableEnd) = segment.Position(session);
+        // Before the epoch is looked at: the epoch held at that time of the writer's or later.
+        ulong clock = Volatile.Read(ref _clock);
+        var (epoch, scl, applied, _) = segment.Position(session);
         lock (_lock)
         {
             if (_closed)
@@ -79,7 +85,7 @@ internal sealed class LogStreamAcks(Segment segment, AppendSession session, Sock
             }
 
             _sentScl = scl;
-            LogStream.WriteAck(_ack, scl, applied, epoch, durableEnd);
+            LogStream.WriteAck(_ack, scl, applied, epoch, clock);
             int sent = Sent(_ack);
             _unsent = sent == 0 ? 0 : LogStream.AckLength - sent;
         }

@@ -37,6 +37,7 @@ internal static class LogStreamHandler
                     vdl = BinaryPrimitives.ReadUInt64LittleEndian(header);
                     groupVdl = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
                     gcHorizon = BinaryPrimitives.ReadUInt64LittleEndian(header[16..]);
+                    acks.Clock = BinaryPrimitives.ReadUInt64LittleEndian(header[24..]);
                     if (frame.Length > 0)
                     {
                         frames.Add(PendingAppend.Parse(frame, session));

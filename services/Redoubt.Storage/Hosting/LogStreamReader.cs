@@ -36,11 +36,11 @@ internal sealed class LogStreamReader(Socket socket)
         return n > 0;
     }
 
-    /// <summary>The next whole batch: three LSNs, and a frame that may be empty.</summary>
+    /// <summary>The next whole batch: three LSNs, the writer's clock, and a frame that may be empty.</summary>
     /// <exception cref="LogFrameException">Its length is not legal.</exception>
-    public bool TryReadBatch(out ReadOnlySpan<byte> lsns, out ReadOnlyMemory<byte> frame)
+    public bool TryReadBatch(out ReadOnlySpan<byte> header, out ReadOnlyMemory<byte> frame)
     {
-        lsns = default;
+        header = default;
         frame = default;
         if (_end - _start < LogStream.BatchHeaderLength)
         {
@@ -60,7 +60,7 @@ internal sealed class LogStreamReader(Socket socket)
         }
 
         _wanted = 0;
-        lsns = _buffer.AsSpan(_start + 4, LogStream.BatchHeaderLength - 4);
+        header = _buffer.AsSpan(_start + 4, LogStream.BatchHeaderLength - 4);
         frame = _buffer.AsMemory(_start + LogStream.BatchHeaderLength, frameLength);
         _start += LogStream.BatchHeaderLength + frameLength;
         return true;
