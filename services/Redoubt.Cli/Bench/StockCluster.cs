@@ -61,7 +61,9 @@ internal sealed class StockCluster : IBenchSide, IAsyncDisposable
         await Primary.StopAsync(fast: true, cancellation);
         string names = string.Join(", ", Enumerable.Range(0, count).Select(i => $"s{i}"));
         _settings["synchronous_standby_names"] = $"ANY {options.StandbysNeeded} ({names})";
-        _settings["max_wal_senders"] = $"{count + 5}";
+
+        // Not below PostgreSQL's default, which the copied control file has: a standby refuses to start with fewer.
+        _settings["max_wal_senders"] = $"{Math.Max(10, count + 5)}";
         for (int i = 0; i < count; i++)
         {
             var standby = new StockPostgres(Primary.Version, Primary.BinFolder, Path.Combine(_folder, $"s{i}"));

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Npgsql;
 using Redoubt.Cli.Bench;
+using Redoubt.Verify;
 
 namespace Redoubt.Cli.Commands;
 
@@ -88,8 +90,15 @@ internal static class BenchCommand
             bool json = parsed.GetValue(output) == "json";
             var options = new BenchOptions(
                 parsed.GetValue(postgres), parsed.GetValue(copies), parsed.GetValue(groups), line => (json ? Console.Error : Console.Out).WriteLine(line));
-            (await run(options, parsed, cancellation)).Print(json);
-            return 0;
+            try
+            {
+                (await run(options, parsed, cancellation)).Print(json);
+                return 0;
+            }
+            catch (Exception e) when (e is StockPostgresException or NpgsqlException)
+            {
+                throw new CliException($"A server failed the benchmark: {e.Message}");
+            }
         });
         return command;
     }
