@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Redoubt.Compute.Shipping;
+using Redoubt.Compute.Volume;
 using Redoubt.Protocol;
 using Redoubt.Wal;
 
@@ -37,6 +39,43 @@ public class GroupLogTests
         shipment.Release();
         cursor = 10;
         Assert.Null(log.Take(ref cursor));
+    }
+
+    [Fact]
+    public void A_record_longer_than_the_window_goes_through_it_as_the_quorum_takes_its_parts()
+    {
+        const int Parts = 400;
+        var log = new GroupLog(1, 0);
+        var start = new Lsn(100);
+        var body = new byte[LogFrame.MaxBodyLength];
+        long most = 0;
+        for (int i = 1; i <= Parts; i++)
+        {
+            var end = new Lsn(100 + ((ulong)i * LogFrame.MaxBodyLength));
+            Assert.True(log.HasRoomFor(body.Length));
+            log.Add(i == Parts ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart, start, end, 1, body, 0);
+            log.Ship(0, 0, 0);
+            most = Math.Max(most, log.KeptBytes);
+            ulong quorum = 100 + ((ulong)Math.Max(0, i - 4) * LogFrame.MaxBodyLength);
+            log.Trim(everyoneHas: 0, quorumHas: quorum, budget: 1 << 20);
+            Assert.True(log.OldestSequence <= Math.Max(0, i - 4), "log that no quorum has is gone");
+        }
+
+        Assert.InRange(most, 1 << 20, 4 << 20);
+    }
+
+    [Fact]
+    public async Task Nothing_comes_between_the_parts_of_a_record_and_only_its_last_one_is_a_record_of_the_quorum()
+    {
+        var volume = new OpenedVolume(1, new RecoveredEnd(0x2000000, 0x1FFFF00, [0x2000000, 0x2000000]), [[], []]);
+        await using var writer = new VolumeWriter(volume, VolumeShape.ForCopies(1, 2), [], 4 << 20, 2, new CommitTimings(Prometheus.Metrics.WithCustomRegistry(Prometheus.Metrics.NewCustomRegistry())), NullLogger.Instance);
+        var start = new Lsn(0x2000028);
+        writer.AddPart(start, start + 100, false, new byte[100], 0);
+        Assert.Throws<InvalidOperationException>(() => writer.Add(LogEntryKind.WalRecord, start + 100, start + 200, 1, new byte[100], 0));
+        Assert.Throws<InvalidOperationException>(() => writer.AddPart(start + 100, start + 200, false, new byte[100], 0));
+        writer.AddPart(start, start + 200, true, new byte[100], 0);
+        writer.Add(LogEntryKind.WalRecord, start + 200, start + 300, 1, new byte[100], 0);
+        Assert.Throws<ArgumentException>(() => writer.AddPart(start + 300, start + 301, false, new byte[LogFrame.MaxBodyLength + 1], 0));
     }
 
     private static GroupLog Filled(int shipments)
