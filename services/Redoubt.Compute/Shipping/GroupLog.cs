@@ -20,6 +20,7 @@ public sealed class GroupLog(ulong epoch, ulong end)
     private int _head;          // _kept[_head] is the oldest one kept
     private long _firstReceivedAt;
     private ulong _chainEnd = end;
+    private ulong _shippedEnd;
 
     /// <summary>Bytes kept in memory.</summary>
     public long KeptBytes { get; private set; }
@@ -32,6 +33,9 @@ public sealed class GroupLog(ulong epoch, ulong end)
 
     /// <summary>True when the gathered frame should go even though others are on the way.</summary>
     public bool IsFull => HasGathered && _frame.Length >= FullFrame;
+
+    /// <summary>End of the newest shipment; may be read without the gate.</summary>
+    public ulong ShippedEnd => Volatile.Read(ref _shippedEnd);
 
     /// <summary>Shipments made so far.</summary>
     public long NextSequence { get; private set; }
@@ -68,6 +72,7 @@ public sealed class GroupLog(ulong epoch, ulong end)
             FramedAt = Stopwatch.GetTimestamp(),
         };
         HasGathered = false;
+        Volatile.Write(ref _shippedEnd, shipment.End);
         _kept.Add(shipment);
         KeptBytes += length;
         return shipment;

@@ -27,6 +27,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
     private bool _wantsRoom;
     private long _cursor;
     private long _heardAt;
+    private ulong _acknowledged;
     private TimeSpan _delay = ShortestDelay;
 
     public GrpcSegment Segment => segment;
@@ -36,6 +37,9 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
 
     /// <summary>When it was still of this writer's epoch: ms of <see cref="BootClock"/>, as of the newest batch that it had; 0: never.</summary>
     public ulong ConfirmedMs { get; private set; }
+
+    /// <summary>True when it has not acknowledged all that was sent to it.</summary>
+    internal bool OwesAcknowledgement => _acknowledged < log.ShippedEnd;
 
     /// <summary>What it said last that it has applied.</summary>
     public ulong Applied { get; private set; }
@@ -178,6 +182,7 @@ public sealed class SegmentStream(VolumeWriter writer, GroupLog log, GrpcSegment
 
         Applied = applied;
         ConfirmedMs = Math.Max(ConfirmedMs, clock);
+        _acknowledged = scl;
         writer.Acknowledge(this, new Lsn(scl));
     }
 

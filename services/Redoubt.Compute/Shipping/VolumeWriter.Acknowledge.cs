@@ -16,6 +16,23 @@ public sealed partial class VolumeWriter
         }
     }
 
+    /// <summary>True while a shipment is not on a write quorum.</summary>
+    private bool AwaitsQuorum()
+    {
+        lock (_gate)
+        {
+            for (int g = 0; g < _groups.Length; g++)
+            {
+                if (_quorumSequence[g] < _groups[g].NextSequence)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     internal void Acknowledge(SegmentStream stream, Lsn scl)
     {
         int g = stream.Segment.Group;

@@ -163,7 +163,7 @@ public sealed partial class VolumeWriter : IAsyncDisposable
     public void Start()
     {
         _tasks = [.. _streams.SelectMany(s => s).Select(s => Task.Run(() => s.RunAsync(_stop.Token)))];
-        _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat, e => Broken?.Invoke(e));
+        _acks = new AckThread([.. _streams.SelectMany(s => s)], Beat, AwaitsQuorum, e => Broken?.Invoke(e));
     }
 
     /// <summary>Takes the next entry; a record of more than <see cref="LogFrame.MaxBodyLength"/> bytes becomes parts. Nothing need be sent before

@@ -35,6 +35,12 @@ internal sealed class LogFile : IDisposable
     /// <summary>Everything below is fsynced.</summary>
     public int SyncedTo { get; set; } = HeaderLength;
 
+    /// <summary>Of its offset 0 in <see cref="RecentLog"/>; null when nothing was written to it since the start.</summary>
+    public long? RecentBase { get; set; }
+
+    /// <summary>Somebody else than its writer has changed bytes near its end.</summary>
+    public volatile bool TailChanged;
+
     /// <summary>Highest end of any entry in it.</summary>
     public ulong MaxEnd { get; private set; }
 
@@ -76,6 +82,7 @@ internal sealed class LogFile : IDisposable
             RandomAccess.FlushToDisk(handle);
             File.Move(temporary, path, overwrite: true);
             NativeIo.SyncDirectory(folder);
+            NativeIo.DropCache(handle); // it is written past the page cache
             return new LogFile(path, sequence, handle, size);
         }
         catch
@@ -101,6 +108,7 @@ internal sealed class LogFile : IDisposable
         Sequence = sequence;
         End = SyncedTo = HeaderLength;
         MaxEnd = 0;
+        RecentBase = null;
         Frames.Clear();
         IsSuspect = false;
     }

@@ -23,6 +23,23 @@ internal static partial class NativeIo
         }
     }
 
+    /// <summary>Opens a file for writes past the page cache that are durable when they return; null where that is not to be had.</summary>
+    public static SafeFileHandle? OpenDirect(string path)
+    {
+        int direct = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000; // O_DIRECT
+        var handle = Open(path, 0x1 /* O_WRONLY */ | 0x1000 /* O_DSYNC */ | 0x80000 /* O_CLOEXEC */ | direct, 0);
+        if (!handle.IsInvalid)
+        {
+            return handle;
+        }
+
+        handle.Dispose();
+        return null;
+    }
+
+    /// <summary>Gives back the memory that holds a file's durable bytes. Best effort.</summary>
+    public static void DropCache(SafeFileHandle file) => _ = PosixFAdvise(file, 0, 0, 4 /* POSIX_FADV_DONTNEED */);
+
     /// <summary>Makes the names in a folder durable.</summary>
     public static void SyncDirectory(string path)
     {
@@ -49,6 +66,9 @@ internal static partial class NativeIo
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FDataSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise64")]
+    private static partial int PosixFAdvise(SafeFileHandle file, long offset, long length, int advice);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle file);

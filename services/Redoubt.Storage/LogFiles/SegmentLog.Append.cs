@@ -9,7 +9,7 @@ internal sealed partial class SegmentLog
 
     private readonly Lock _appendLock = new();
     private readonly ManualResetEventSlim _stopping = new();
-    private byte[] _staging = GC.AllocateUninitializedArray<byte>(256 << 10);
+    private readonly DirectWriter _writer = new();
 
     /// <summary>Makes frames durable and tells the sink. Tries again, for ever, while the disk is full or fails.</summary>
     /// <exception cref="ObjectDisposedException">The log is closed; the frames may or may not be durable.</exception>
@@ -60,6 +60,7 @@ internal sealed partial class SegmentLog
                 // A file that could not be prepared; it is made again when needed.
             }
 
+            _writer.Dispose();
             foreach (var file in _files.Values.Concat(_retired))
             {
                 file.Dispose();
@@ -90,36 +91,30 @@ internal sealed partial class SegmentLog
 
             var file = _current!;
             int begin = file.End, length = 0, first = next;
-            while (next < batch.Count)
+            for (int i = next; i < batch.Count && begin + length + (footprint = LogEnvelope.Footprint(batch[i].Bytes.Length)) <= file.Size; i++)
+            {
+                length += footprint;
+            }
+
+            var staging = _writer.Reserve(file, length);
+            for (int filled = 0; filled < length; next++)
             {
                 var frame = batch[next];
-                footprint = LogEnvelope.Footprint(frame.Bytes.Length);
-                if (begin + length + footprint > file.Size)
-                {
-                    break;
-                }
-
-                if (_staging.Length < length + footprint)
-                {
-                    Array.Resize(ref _staging, Math.Max(_staging.Length * 2, length + footprint));
-                }
-
-                var place = _staging.AsSpan(length, footprint);
-                new LogEnvelope(frame.Bytes.Length, file.Sequence, begin + length, file.SyncedTo).Write(place);
+                var place = staging.Slice(filled, LogEnvelope.Footprint(frame.Bytes.Length));
+                new LogEnvelope(frame.Bytes.Length, file.Sequence, begin + filled, file.SyncedTo).Write(place);
                 frame.Bytes.Span.CopyTo(place[LogEnvelope.Length..]);
                 place[(LogEnvelope.Length + frame.Bytes.Length)..].Clear();
-                frame.At = new Chain.LogAddress(file.Sequence, begin + length + LogEnvelope.Length, frame.Bytes.Length);
-                length += footprint;
-                next++;
+                frame.At = new Chain.LogAddress(file.Sequence, begin + filled + LogEnvelope.Length, frame.Bytes.Length);
+                filled += place.Length;
             }
 
             using var activity = StorageTracing.Source.StartActivity("storage.append");
             activity?.SetTag("bytes", length);
-            RandomAccess.Write(file.Handle, _staging.AsSpan(0, length), begin);
+            file.RecentBase = _recent.Add(staging) - begin;
             long began = Stopwatch.GetTimestamp();
             using (StorageTracing.Source.StartActivity("storage.fsync"))
             {
-                NativeIo.DataSync(file.Handle);
+                _writer.Write(file, length);
             }
 
             _metrics.Synced(Stopwatch.GetElapsedTime(began), length);
@@ -129,11 +124,6 @@ internal sealed partial class SegmentLog
                 var frame = batch[first];
                 file.Add(new IndexedFrame(frame.Epoch, frame.From, ChainEnd.Of(frame.Marks), frame.At.Offset, frame.At.Length));
             }
-        }
-
-        if (_staging.Length > 4 << 20)
-        {
-            _staging = GC.AllocateUninitializedArray<byte>(256 << 10);
         }
     }
 

@@ -5,15 +5,19 @@ using Redoubt.Storage.Chain;
 namespace Redoubt.Storage.LogFiles;
 
 /// <summary>
-/// One segment's log files: appending with one write and one <c>fdatasync</c> for all frames given at once, reading by address, and
+/// One segment's log files: appending with one durable write for all frames given at once, reading by address, and
 /// removal from the front. The sink learns of every durable frame.
 /// </summary>
 internal sealed partial class SegmentLog : IDisposable
 {
+    /// <summary>A writer is slowed down when so much log waits to be applied, so the apply seldom reads from the disk.</summary>
+    private const int RecentBytes = 4 << 20;
+
     private readonly string _folder;
     private readonly int _fileSize;
     private readonly ILogSink _sink;
     private readonly StorageMetrics.SegmentCounters _metrics;
+    private readonly RecentLog _recent = new(RecentBytes);
     private readonly Lock _filesLock = new();
     private readonly SortedDictionary<ulong, LogFile> _files = [];
     private readonly Queue<LogFile> _retired = new();
@@ -138,17 +142,20 @@ internal sealed partial class SegmentLog : IDisposable
         return damage;
     }
 
-    /// <summary>Reads a frame back.</summary>
+    /// <summary>Reads a frame back from the disk.</summary>
     /// <returns>Its bytes, undamaged, or null when they fail their CRC or the file is gone.</returns>
     public byte[]? Read(LogAddress at)
     {
         byte[] bytes = [];
-        return TryRead(at, ref bytes) ? bytes : null;
+        return TryRead(at, ref bytes, fromMemory: false) ? bytes : null;
     }
 
     /// <summary>Reads a frame into a buffer, which grows when it is too small.</summary>
+    /// <param name="at">Where it is.</param>
+    /// <param name="buffer">Gets it.</param>
+    /// <param name="fromMemory">Take it from memory when it was written lately; else what is read is what the disk holds.</param>
     /// <returns>False when the frame fails its CRC or its file is gone.</returns>
-    public bool TryRead(LogAddress at, ref byte[] buffer)
+    public bool TryRead(LogAddress at, ref byte[] buffer, bool fromMemory)
     {
         LogFile? file;
         lock (_filesLock)
@@ -169,6 +176,11 @@ internal sealed partial class SegmentLog : IDisposable
         var bytes = buffer.AsSpan(0, at.Length);
         try
         {
+            if (fromMemory && file.RecentBase is { } recent && _recent.TryRead(recent + at.Offset, bytes))
+            {
+                return LogFrame.Parse(bytes).Bytes.Length == bytes.Length;
+            }
+
             int read = 0;
             while (read < bytes.Length)
             {
@@ -248,6 +260,7 @@ internal sealed partial class SegmentLog : IDisposable
             new LogEnvelope(damage.Length - LogEnvelope.Length, file.Sequence, damage.Offset, damage.Offset, IsFiller: true).Write(envelope);
             RandomAccess.Write(file.Handle, envelope, damage.Offset);
             NativeIo.DataSync(file.Handle);
+            file.TailChanged = true;
         }
     }
 

@@ -75,7 +75,7 @@ internal sealed partial class Segment
                 long bytes = 0;
                 foreach (var run in runs)
                 {
-                    if (!Log.TryRead(run.At, ref _applyBuffer))
+                    if (!Log.TryRead(run.At, ref _applyBuffer, fromMemory: true))
                     {
                         FoundBadFrame(run);
                         break;
