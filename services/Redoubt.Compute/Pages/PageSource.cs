@@ -9,7 +9,7 @@ namespace Redoubt.Compute.Pages;
 /// Gets pages of one group from storage, on the calling thread: asks one segment that is complete for the read point, the one that has been quickest; a second
 /// one when the first is slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
 /// </summary>
-public sealed class PageSource(ReadTargets targets, int timeoutMs, PageMetrics metrics) : IDisposable
+public sealed class PageSource(IReadTargets targets, int timeoutMs, PageMetrics metrics) : IDisposable
 {
     private const int AttemptTimeoutMs = 10_000;
     private const int RetryDelayMs = 20;

@@ -8,7 +8,7 @@ namespace Redoubt.Compute.Pages;
 /// Reads over gRPC: asks one segment that is complete for the read point, the one that has been quickest; a second one when the first is
 /// slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
 /// </summary>
-public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics metrics)
+public sealed class SegmentReads(IReadTargets targets, int timeoutMs, PageMetrics metrics)
 {
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
@@ -16,7 +16,7 @@ public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics
     /// <summary>The epoch that requests carry.</summary>
     public ulong Epoch => targets.Epoch;
 
-    /// <summary>Gets an answer from one of a group's segments, at <see cref="ReadTargets.ReadPoint"/>.</summary>
+    /// <summary>Gets an answer from one of a group's segments, at <see cref="IReadTargets.ReadPoint"/>.</summary>
     /// <param name="group">The group.</param>
     /// <param name="what">What is asked for, for people.</param>
     /// <param name="ask">Asks one segment at a read point; may throw <see cref="RpcException"/> or <see cref="PageUnavailableException"/>.</param>
