@@ -12,7 +12,7 @@ namespace Redoubt.Compute.Tests;
 /// <summary>A port that page streams connect to, and that behaves as a segment does that is well, that is silent, or whose machine has gone.</summary>
 internal sealed class FakeSegment : IDisposable
 {
-    private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
+    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly List<Socket> _sockets = [];
     private readonly StorageProcess _process;
 

@@ -124,7 +124,7 @@ public sealed class PageServer : IDisposable
         }
 
         _metrics.Refused.Inc();
-        SayRefused("there is no thread for it");
+        SayRefused(_connections.Count < MaxConnections ? "the system has no thread for it" : $"{MaxConnections} are served");
         connection.Dispose();
     }
 
