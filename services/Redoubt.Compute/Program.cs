@@ -1,17 +1,23 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Prometheus;
+using Redoubt.Compute;
 using Redoubt.Compute.Configuration;
 using Redoubt.Compute.Http;
 using Redoubt.Compute.Runtime;
+using Redoubt.Protocol.Processes;
 
+LastResort.Install("redoubt-compute");
 ComputeOptions options;
+IPEndPoint httpListen;
 OsAccount account;
 try
 {
     options = ComputeOptions.From(EnvironmentSource.Build(args));
+    httpListen = ParseEndpoint(options.HttpListen);
     account = OsAccount.ForPostgres(options.OsUser);
 }
 catch (ConfigurationException e)
@@ -52,7 +58,7 @@ if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP
         .WithTracing(t => t.AddSource(Tracing.SourceName).AddOtlpExporter());
 }
 
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(ParseEndpoint(options.HttpListen)));
+builder.WebHost.ConfigureKestrel(kestrel => StatusPort.Configure(kestrel, httpListen));
 await using var app = builder.Build();
 app.MapMetrics();
 app.MapStatus(options.Name, status, metrics);
@@ -78,7 +84,18 @@ using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
 });
 
 _ = new ConfigurationWatch(options, status, agent.ReloadAsync).RunAsync(stop.Token);
-int exitStatus = await agent.RunAsync(stop.Token);
+int exitStatus;
+try
+{
+    exitStatus = await agent.RunAsync(stop.Token);
+}
+catch (Exception e)
+{
+    status.Set("failed", $"an error that nobody expected: {e.Message}");
+    logger.Unexpected(e);
+    exitStatus = 1;
+}
+
 await app.StopAsync(new CancellationTokenSource(TimeSpan.FromSeconds(1)).Token);
 return exitStatus;
 
@@ -92,6 +109,8 @@ static IPEndPoint ParseEndpoint(string text)
 {
     int colon = text.LastIndexOf(':');
     string host = text[..colon].Trim('[', ']');
-    var address = host is "" or "*" or "0.0.0.0" ? IPAddress.Any : host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(host);
-    return new IPEndPoint(address, int.Parse(text[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+    host = host is "" or "*" ? "0.0.0.0" : host == "localhost" ? "127.0.0.1" : host;
+    return IPAddress.TryParse(host, out var address) && ushort.TryParse(text[(colon + 1)..], CultureInfo.InvariantCulture, out ushort port)
+        ? new IPEndPoint(address, port)
+        : throw new ConfigurationException($"REDOUBT_HTTP_LISTEN is '{text}'; write an address and a port, such as 127.0.0.1:8080.");
 }

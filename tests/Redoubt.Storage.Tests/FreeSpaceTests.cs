@@ -241,8 +241,10 @@ public sealed class FreeSpaceTests
         return writer;
     }
 
-    private static async Task<GetFreeSpaceReply> SlotsAsync(TestVolume volume, int index, TestWriter writer, uint level, uint first, RelFileLocator? rel = null) =>
-        await volume.Client(index).GetFreeSpaceAsync(new GetFreeSpaceRequest
+    private static async Task<GetFreeSpaceReply> SlotsAsync(TestVolume volume, int index, TestWriter writer, uint level, uint first, RelFileLocator? rel = null)
+    {
+        await writer.TellDurableAsync(index, writer.End);
+        return await volume.Client(index).GetFreeSpaceAsync(new GetFreeSpaceRequest
         {
             Segment = volume.Id(),
             Epoch = writer.Epoch,
@@ -255,6 +257,7 @@ public sealed class FreeSpaceTests
             First = first,
             Count = FreeSpaceMap.SlotsPerPage,
         });
+    }
 
     /// <summary>Every block's category is that of the page that the segment serves; the levels above are the maxima.</summary>
     private static async Task CheckAsync(TestVolume volume, int index, TestWriter writer, RelFileLocator? rel = null)
@@ -265,6 +268,7 @@ public sealed class FreeSpaceTests
             new PageKey(rel ?? Table, Fork.Main, block).Write(key);
             return key;
         })];
+        await writer.TellDurableAsync(index, writer.End);
         var pages = await volume.Client(index).GetPagesAsync(new GetPagesRequest
         {
             Segment = volume.Id(),

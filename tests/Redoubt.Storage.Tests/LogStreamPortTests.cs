@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Net.Sockets;
 using Redoubt.Protocol;
 
@@ -15,8 +14,8 @@ public sealed class LogStreamPortTests
     {
         await using var volume = await OpenAsync();
         await using var frames = new TestWriter(volume, Epoch);
-        using var socket = Connect(volume);
-        byte[] message = [.. Hello(volume.Volume, 0, Epoch, ""), .. Batch(frames.Frame([1, 2, 3]))];
+        using var socket = RawStream.Connect(volume);
+        byte[] message = [.. Hello(volume.Volume, 0, Epoch, ""), .. RawStream.Batch(frames.Frame([1, 2, 3]))];
         foreach (byte b in message)
         {
             socket.Send([b]);
@@ -32,12 +31,12 @@ public sealed class LogStreamPortTests
     {
         await using var volume = await OpenAsync();
         await using var frames = new TestWriter(volume, Epoch);
-        using var socket = Connect(volume);
+        using var socket = RawStream.Connect(volume);
         socket.Send(Hello(volume.Volume, 0, Epoch, ""));
-        var all = new List<byte>(Batch(frames.Frame(new byte[LogFrame.MaxBodyLength], 4 << 20)));
+        var all = new List<byte>(RawStream.Batch(frames.Frame(new byte[LogFrame.MaxBodyLength], 4 << 20)));
         for (int i = 0; i < 500; i++)
         {
-            all.AddRange(Batch(frames.Frame(new byte[i])));
+            all.AddRange(RawStream.Batch(frames.Frame(new byte[i])));
         }
 
         var sending = Task.Run(() => SendAll(socket, all.ToArray()));
@@ -50,7 +49,7 @@ public sealed class LogStreamPortTests
     {
         await using var volume = await OpenAsync();
         await using var frames = new TestWriter(volume, Epoch);
-        byte[] batch = Batch(frames.Frame([1]));
+        byte[] batch = RawStream.Batch(frames.Frame([1]));
         byte[] damaged = [.. batch];
         damaged[^1] ^= 1;
         byte[] huge = [.. batch];
@@ -74,7 +73,7 @@ public sealed class LogStreamPortTests
         ];
         foreach (byte[] bytes in wrong)
         {
-            using var bad = Connect(volume);
+            using var bad = RawStream.Connect(volume);
             bad.Send(bytes);
             Assert.True(await IsClosedAsync(bad), $"{Convert.ToHexString(bytes)} was not refused");
         }
@@ -82,11 +81,11 @@ public sealed class LogStreamPortTests
         // Those that say nothing, or not enough, hold up nobody.
         var silent = Enumerable.Range(0, 100).Select(i =>
         {
-            var socket = Connect(volume);
+            var socket = RawStream.Connect(volume);
             socket.Send(Hello(volume.Volume, 0, Epoch, "").AsSpan(0, i % 4));
             return socket;
         }).ToList();
-        using var good = Connect(volume);
+        using var good = RawStream.Connect(volume);
         good.Send([.. hello, .. batch]);
         Assert.Equal(frames.End, await AckedAsync(good, frames.End));
         silent.ForEach(s => s.Dispose());
@@ -96,10 +95,10 @@ public sealed class LogStreamPortTests
     public async Task A_server_stops_while_streams_are_open()
     {
         await using var volume = await OpenAsync();
-        using var stream = Connect(volume);
+        using var stream = RawStream.Connect(volume);
         stream.Send(Hello(volume.Volume, 0, Epoch, ""));
         await AckedAsync(stream, 0);
-        using var silent = Connect(volume);
+        using var silent = RawStream.Connect(volume);
         await volume.StopAsync(0).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         Assert.True(await IsClosedAsync(stream));
     }
@@ -112,22 +111,7 @@ public sealed class LogStreamPortTests
         return volume;
     }
 
-    private static Socket Connect(TestVolume volume)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 30_000 };
-        socket.Connect(IPAddress.Loopback, volume.Server(0).GrpcEndpoint.Port);
-        return socket;
-    }
-
     private static byte[] Hello(string volume, int group, ulong epoch, string secret) => new StreamHello(LogStream.Magic, volume, group, epoch, secret).Encode();
-
-    private static byte[] Batch(byte[] frame)
-    {
-        byte[] batch = new byte[LogStream.BatchHeaderLength + frame.Length];
-        LogStream.WriteBatchHeader(batch, 0, 0, 0, 0, frame.Length);
-        frame.CopyTo(batch, LogStream.BatchHeaderLength);
-        return batch;
-    }
 
     private static void SendAll(Socket socket, ReadOnlySpan<byte> bytes)
     {
@@ -137,41 +121,7 @@ public sealed class LogStreamPortTests
         }
     }
 
-    /// <summary>Reads acknowledgements until one reaches a position.</summary>
-    private static Task<ulong> AckedAsync(Socket socket, ulong end) => Task.Run(() =>
-    {
-        var ack = new byte[LogStream.AckLength];
-        while (true)
-        {
-            for (int have = 0; have < ack.Length;)
-            {
-                int n = socket.Receive(ack.AsSpan(have));
-                Assert.NotEqual(0, n);
-                have += n;
-            }
+    private static Task<ulong> AckedAsync(Socket socket, ulong end) => Task.Run(() => RawStream.Acked(socket, end));
 
-            ulong scl = BinaryPrimitives.ReadUInt64LittleEndian(ack);
-            if (scl >= end)
-            {
-                return scl;
-            }
-        }
-    });
-
-    private static Task<bool> IsClosedAsync(Socket socket) => Task.Run(() =>
-    {
-        var buffer = new byte[4096];
-        try
-        {
-            while (socket.Receive(buffer) > 0)
-            {
-            }
-
-            return true;
-        }
-        catch (SocketException e)
-        {
-            return e.SocketErrorCode == SocketError.ConnectionReset;
-        }
-    });
+    private static Task<bool> IsClosedAsync(Socket socket) => Task.Run(() => RawStream.IsClosed(socket));
 }

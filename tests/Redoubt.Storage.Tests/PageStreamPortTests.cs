@@ -141,7 +141,7 @@ public sealed class PageStreamPortTests
             byte[] frame = writer.Frame(record, (ulong)((record.Length + 7) & ~7));
             await writer.SendAsync([0], frame);
             await writer.UntilAcked([0], writer.End);
-            writer.Vdl = writer.End;
+            await writer.TellDurableAsync(0, writer.End);
         }
 
         return writer;

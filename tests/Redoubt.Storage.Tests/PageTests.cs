@@ -492,6 +492,7 @@ public sealed partial class PageTests
 
     private static async Task<byte[]?> ReadAsync(TestVolume volume, int index, TestWriter writer, ulong at, PageKey key)
     {
+        await writer.TellDurableAsync(index, at);
         var request = Request(volume, writer, at, key);
         request.CompleteAt = Math.Min(at, writer.End);
         var reply = await volume.Client(index).GetPagesAsync(request);
@@ -507,6 +508,7 @@ public sealed partial class PageTests
 
     private static async Task<uint> BlocksAsync(TestVolume volume, TestWriter writer, ulong at)
     {
+        await writer.TellDurableAsync(0, at);
         var request = new GetBootstrapRequest { Segment = volume.Id(), Epoch = writer.Epoch, ReadPoint = at, CompleteAt = at };
         var chunks = await volume.Client(0).GetBootstrap(request).ResponseStream.ReadAllAsync().ToListAsync();
         return chunks.SelectMany(c => c.Forks).Single(f => f.Rel == Table.RelNumber && f.Fork == 0).Blocks;
@@ -515,6 +517,7 @@ public sealed partial class PageTests
     private static async Task<List<(PageKey Key, uint Crc)>> ChecksumsAsync(TestVolume volume, int index, TestWriter writer, ulong at = 0)
     {
         at = at == 0 ? writer.End : at;
+        await writer.TellDurableAsync(index, at);
         var sums = new List<(PageKey, uint)>();
         var request = new ChecksumPagesRequest { Segment = volume.Id(), Epoch = writer.Epoch, ReadPoint = at, CompleteAt = at };
         await foreach (var chunk in volume.Client(index).ChecksumPages(request).ResponseStream.ReadAllAsync())

@@ -37,6 +37,111 @@ public sealed class StartupTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData(" \n", "empty")]
+    [InlineData("two\nlines", "ASCII")]
+    [InlineData("ключ", "ASCII")]
+    public void A_secret_file_without_a_secret_is_refused(string content, string says)
+    {
+        string file = Path.GetTempFileName();
+        File.WriteAllText(file, content);
+        Assert.Null(Protocol.SecretFile.TryRead(file, out string problem));
+        Assert.Contains(says, problem, StringComparison.Ordinal);
+        File.WriteAllText(file, new string('x', Protocol.SecretFile.MaxLength + 1));
+        Assert.Null(Protocol.SecretFile.TryRead(file, out _));
+        File.WriteAllText(file, " secret\n");
+        Assert.Equal("secret", Protocol.SecretFile.TryRead(file, out problem));
+        Assert.Empty(problem);
+        File.Delete(file);
+    }
+
+    /// <summary>As the process of a user that may open few files: what is left when they are used up goes on, and goes on accepting afterwards.</summary>
+    [Fact]
+    public async Task A_process_without_descriptors_left_accepts_again_when_some_are_free()
+    {
+        string folder = Directory.CreateTempSubdirectory("redoubt-descriptors-").FullName;
+        int[] ports = Redoubt.Cli.Local.FreePorts.Take(2);
+        var start = new System.Diagnostics.ProcessStartInfo(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "Redoubt.Storage.dll")]) { RedirectStandardError = true };
+        foreach (var (key, value) in new Dictionary<string, string>
+        {
+            ["REDOUBT_NAME"] = "storage-0",
+            ["REDOUBT_VOLUME"] = Guid.NewGuid().ToString(),
+            ["REDOUBT_DATA_DIR"] = folder,
+            ["REDOUBT_INDEX"] = "0",
+            ["REDOUBT_COPIES"] = "1",
+            ["REDOUBT_PG_VERSION"] = "17",
+            ["REDOUBT_LISTEN"] = $"127.0.0.1:{ports[0]}",
+            ["REDOUBT_HTTP_LISTEN"] = $"127.0.0.1:{ports[1]}",
+            ["REDOUBT_SEGMENTS"] = $"storage-0=http://127.0.0.1:{ports[0]}",
+        })
+        {
+            start.Environment[key] = value;
+        }
+
+        using var process = System.Diagnostics.Process.Start(start)!;
+        var said = process.StandardError.ReadToEndAsync();
+        try
+        {
+            using var http = new HttpClient();
+            var metrics = new Uri($"http://127.0.0.1:{ports[1]}/metrics");
+            await TestVolume.Until(() => AnswersAsync(http, metrics), "it starts");
+            await TestVolume.Until(() => IsWellAsync(ports[0]), "it is well");
+
+            // Ten are left, and hundreds knock.
+            string open = $"/proc/{process.Id}/fd";
+            using (var limit = System.Diagnostics.Process.Start("prlimit", [$"--pid={process.Id}", $"--nofile={Directory.GetFiles(open).Length + 10}"]))
+            {
+                await limit.WaitForExitAsync();
+                Assert.Equal(0, limit.ExitCode);
+            }
+
+            var crowd = new List<Socket>();
+            for (int i = 0; i < 300; i++)
+            {
+                crowd.Add(RawStream.Connect(ports[i % 2]));
+            }
+
+            var used = process.TotalProcessorTime;
+            await Task.Delay(TimeSpan.FromSeconds(2));
+            process.Refresh();
+            Assert.InRange((process.TotalProcessorTime - used).TotalSeconds, 0, 1.5);
+            Assert.False(process.HasExited);
+            crowd.ForEach(s => s.Dispose());
+            await TestVolume.Until(() => AnswersAsync(http, metrics), "it answers again");
+            await TestVolume.Until(() => IsWellAsync(ports[0]), "it is well");
+            Assert.False(process.HasExited);
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Assert.Contains("no connection can be accepted now", await said, StringComparison.Ordinal);
+
+        static async Task<bool> IsWellAsync(int port)
+        {
+            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
+            var state = await new Redoubt.Protocol.V1.SegmentService.SegmentServiceClient(channel).GetProcessStateAsync(new());
+            return state.Segments.Count == 1 && state.Segments[0].Joined;
+        }
+
+        static async Task<bool> AnswersAsync(HttpClient http, Uri uri)
+        {
+            try
+            {
+                return (await http.GetAsync(uri)).IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+    }
+
     [Fact]
     public async Task A_data_directory_in_use_is_refused()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Redoubt.Cli.Local;
 using Redoubt.Protocol;
@@ -16,11 +17,13 @@ internal sealed class TestVolume : IAsyncDisposable
     private readonly GrpcChannel?[] _channels;
     private readonly int[] _ports;
     private readonly Func<StorageOptions, StorageOptions> _change;
+    private readonly string _secret;
 
-    private TestVolume(VolumeShape shape, Func<StorageOptions, StorageOptions> change)
+    private TestVolume(VolumeShape shape, Func<StorageOptions, StorageOptions> change, string secret)
     {
         Shape = shape;
         _change = change;
+        _secret = secret;
         _servers = new StorageServer?[shape.Copies];
         _channels = new GrpcChannel?[shape.Copies];
         _ports = FreePorts.Take(shape.Copies);
@@ -30,9 +33,9 @@ internal sealed class TestVolume : IAsyncDisposable
 
     public string Volume { get; } = Guid.NewGuid().ToString("D");
 
-    public static async Task<TestVolume> StartAsync(int copies, int groups = 1, Func<StorageOptions, StorageOptions>? change = null)
+    public static async Task<TestVolume> StartAsync(int copies, int groups = 1, Func<StorageOptions, StorageOptions>? change = null, string secret = "")
     {
-        var volume = new TestVolume(VolumeShape.ForCopies(copies, groups), change ?? (o => o));
+        var volume = new TestVolume(VolumeShape.ForCopies(copies, groups), change ?? (o => o), secret);
         for (int i = 0; i < copies; i++)
         {
             await volume.StartAsync(i);
@@ -68,6 +71,7 @@ internal sealed class TestVolume : IAsyncDisposable
         PgVersion = PgVersion.Pg17,
         Segments = [.. _ports.Select(p => new Uri($"http://127.0.0.1:{p}"))],
         LogFileBytes = 1 << 20,
+        Secret = _secret,
         GossipEvery = TimeSpan.FromMilliseconds(200),
         ScrubBytesPerSecond = 0,
     });
@@ -96,7 +100,11 @@ internal sealed class TestVolume : IAsyncDisposable
     public void Wipe(int index) => Directory.Delete(DataDir(index), recursive: true);
 
     public SegmentService.SegmentServiceClient Client(int index) =>
-        new(_channels[index] ?? throw new InvalidOperationException($"storage-{index} is down"));
+        new((_channels[index] ?? throw new InvalidOperationException($"storage-{index} is down")).Intercept(metadata =>
+        {
+            metadata.Add("authorization", "Bearer " + _secret);
+            return metadata;
+        }));
 
     public async Task<SegmentState> StateAsync(int index, int group = 0) => await Client(index).GetStateAsync(Id(group));
 

@@ -132,6 +132,19 @@ internal sealed class TestWriter(TestVolume volume, ulong epoch, int group = 0) 
         Batch = new AppendBatch { Vdl = Vdl, GroupVdl = Vdl, GcHorizon = horizon },
     });
 
+    /// <summary>Tells a copy that the log up to a position is durable, which reads there wait for; connects again when the copy was restarted.</summary>
+    public async Task TellDurableAsync(int index, ulong vdl)
+    {
+        Vdl = Math.Max(Vdl, Math.Min(vdl, End));
+        if (_readers[index].IsCompleted)
+        {
+            _streams[index].Dispose();
+            await ConnectAsync(index);
+        }
+
+        await HeartbeatAsync(index);
+    }
+
     public Task UntilAcked(int index, ulong end) =>
         TestVolume.Until(() => Task.FromResult(Acked(index) >= end), $"storage-{index} acknowledges {end:X}, has {Reply(index)}");
 

@@ -170,9 +170,8 @@ public sealed class ComputeOptions
 
         public string? SecretFile(string key)
         {
-            string? path = ExistingFile(key);
-            string? secret = path is null ? null : File.ReadAllText(path).Trim();
-            return string.IsNullOrEmpty(secret) ? null : secret;
+            string? path = OptionalText(key);
+            return path is null ? null : Protocol.SecretFile.TryRead(path, out string problem) ?? throw new ConfigurationException($"REDOUBT_{key}: {problem}");
         }
     }
 }

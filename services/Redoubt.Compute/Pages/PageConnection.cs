@@ -8,37 +8,64 @@ using Redoubt.Wal;
 
 namespace Redoubt.Compute.Pages;
 
-/// <summary>A page stream to one segment (<see cref="PageStream"/>), with blocking calls: for one thread at a time.</summary>
+/// <summary>A page stream to one segment (<see cref="PageStream"/>), for one thread at a time. Connecting and waiting for an answer do not block: the caller
+/// polls <see cref="Descriptor"/> and calls <see cref="TryConnect"/> or <see cref="Receive"/>.</summary>
 public sealed class PageConnection : IDisposable
 {
-    private const int ConnectTimeoutMs = 2_000;
-    private const int ReplyTimeoutMs = 10_000;
-    private readonly Socket _socket;
+    /// <summary>A segment that does not answer a connection within this time is not there (ms).</summary>
+    public const int ConnectTimeoutMs = 1_000;
+
+    /// <summary>An answer that has begun goes on within this time (ms).</summary>
+    private const int ReplyTimeoutMs = 2_000;
     private readonly byte[] _request = new byte[PageStream.MaxRequest];
     private readonly byte[] _buffer = new byte[PageStream.ReplyHeaderLength + PageRedo.PageSize];
+    private StreamDial? _dial;
+    private Socket? _open;
+    private int _requestLength;
     private int _start;
     private int _end;
     private uint _asked;
     private uint _answered;
 
-    /// <summary>Connects.</summary>
-    /// <exception cref="SocketException">The process does not answer.</exception>
-    public PageConnection(GrpcSegment segment, ulong epoch)
+    /// <summary>Begins to connect.</summary>
+    /// <exception cref="SocketException">The process cannot be found or reached.</exception>
+    public PageConnection(GrpcSegment segment, ulong epoch) => _dial = segment.Dial(PageStream.Magic, epoch, ConnectTimeoutMs);
+
+    /// <summary>True until it is through.</summary>
+    public bool IsConnecting => _dial is not null;
+
+    /// <summary>For poll(2): writable while <see cref="IsConnecting"/>, afterwards readable.</summary>
+    public int Descriptor => _dial?.Descriptor ?? (int)Stream.Handle;
+
+    private Socket Stream => _open ?? throw new InvalidOperationException("the page stream is not connected yet");
+
+    /// <summary>Call it when the descriptor is writable. True: it is through, and the request that waited is sent.</summary>
+    /// <exception cref="SocketException">The process cannot be reached.</exception>
+    public bool TryConnect()
     {
-        _socket = segment.OpenStream(PageStream.Magic, epoch, ConnectTimeoutMs);
-        _socket.ReceiveTimeout = ReplyTimeoutMs;
+        _open = _dial!.TryFinish();
+        if (_open is null)
+        {
+            return false; // another address
+        }
+
+        _dial = null;
+        _open.ReceiveTimeout = ReplyTimeoutMs;
+        SendAll(_request.AsSpan(0, _requestLength));
+        return true;
     }
 
-    /// <summary>For poll(2).</summary>
-    public int Descriptor => (int)_socket.Handle;
-
-    /// <summary>Sends a request.</summary>
+    /// <summary>Sends a request, or keeps it until it is connected.</summary>
     /// <exception cref="SocketException">The connection is broken.</exception>
     public void Ask(ulong epoch, ulong readPoint, ReadOnlySpan<byte> keys, ActivityContext trace)
     {
         PageStream.WriteRequest(_request, new PageStreamRequest(++_asked, epoch, readPoint, readPoint, trace), keys.Length);
         keys.CopyTo(_request.AsSpan(PageStream.RequestHeaderLength));
-        SendAll(_request.AsSpan(0, PageStream.RequestHeaderLength + keys.Length));
+        _requestLength = PageStream.RequestHeaderLength + keys.Length;
+        if (!IsConnecting)
+        {
+            SendAll(_request.AsSpan(0, _requestLength));
+        }
     }
 
     /// <summary>Waits for the answer to the last request; earlier ones are thrown away.</summary>
@@ -72,12 +99,12 @@ public sealed class PageConnection : IDisposable
     {
         if (_answered == _asked)
         {
-            return !_socket.Poll(0, SelectMode.SelectRead);
+            return !Stream.Poll(0, SelectMode.SelectRead);
         }
 
         while (_answered != _asked)
         {
-            if (_start == _end && !_socket.Poll(0, SelectMode.SelectRead))
+            if (_start == _end && !Stream.Poll(0, SelectMode.SelectRead))
             {
                 return false;
             }
@@ -88,7 +115,11 @@ public sealed class PageConnection : IDisposable
         return true;
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _dial?.Dispose();
+        _open?.Dispose();
+    }
 
     /// <summary>Waits for the next answer's header, and notes which request it is for.</summary>
     private (uint Status, int Length) ReceiveHeader()
@@ -120,7 +151,7 @@ public sealed class PageConnection : IDisposable
     {
         while (bytes.Length > 0)
         {
-            bytes = bytes[_socket.Send(bytes)..];
+            bytes = bytes[Stream.Send(bytes)..];
         }
     }
 
@@ -164,7 +195,7 @@ public sealed class PageConnection : IDisposable
 
     private int ReceiveSome(Span<byte> destination)
     {
-        int n = _socket.Receive(destination);
+        int n = Stream.Receive(destination);
         return n > 0 ? n : throw new SocketException((int)SocketError.ConnectionReset);
     }
 }

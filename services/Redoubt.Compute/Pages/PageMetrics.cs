@@ -17,6 +17,8 @@ public sealed class PageMetrics(IMetricFactory metrics)
 
     public Counter Retries { get; } = metrics.CreateCounter("redoubt_page_retries_total", "Rounds in which no segment could serve.");
 
+    public Counter Refused { get; } = metrics.CreateCounter("redoubt_page_connections_refused_total", "Connections of PostgreSQL processes that could not be served.");
+
     public Histogram Seconds { get; } = metrics.CreateHistogram(
         "redoubt_page_request_seconds",
         "Time of a page request of pgshim.",

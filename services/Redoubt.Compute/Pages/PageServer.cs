@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using Redoubt.Compute.Postgres;
 using Redoubt.Compute.Runtime;
+using Redoubt.Protocol.Sockets;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Pages;
@@ -24,7 +25,11 @@ public sealed class PageServer : IDisposable
     private const int MaxBlocks = 32;
     private const ushort Get = 1;
     private const ushort Prefetch = 2;
-    private const int StackBytes = 256 << 10;
+    private const int AcceptBackOffMs = 50;
+    private const int SayEveryMs = 10_000;
+
+    /// <summary>PostgreSQL's own limit of processes lies far below: more are a mistake of somebody.</summary>
+    private const int MaxConnections = 16_384;
     private const uint Eio = 5;
     private const uint Einval = 22;
 
@@ -36,12 +41,13 @@ public sealed class PageServer : IDisposable
     private readonly Thread _accepting;
     private readonly ConcurrentDictionary<Socket, bool> _connections = [];
     private volatile bool _stopping;
+    private long _saidAt = -SayEveryMs;
 
     /// <summary>Listens at once.</summary>
     public PageServer(string socketPath, OsAccount owner, PageFetcher fetcher, PageMetrics metrics, ILogger logger)
     {
         _fetcher = fetcher;
-        _prefetcher = new Prefetcher(fetcher);
+        _prefetcher = new Prefetcher(fetcher, logger);
         _metrics = metrics;
         _logger = logger;
         File.Delete(socketPath);
@@ -53,6 +59,9 @@ public sealed class PageServer : IDisposable
         _accepting = new Thread(Accept) { Name = "page-accept", IsBackground = true };
         _accepting.Start();
     }
+
+    /// <summary>Starts a connection's thread; tests make it fail.</summary>
+    internal Action<Thread> StartThread { get; set; } = static t => t.Start();
 
     public void Dispose()
     {
@@ -85,19 +94,46 @@ public sealed class PageServer : IDisposable
         {
             try
             {
-                var connection = _listener.Accept();
-                _connections[connection] = true;
-                new Thread(() => Serve(connection), StackBytes) { Name = "pages", IsBackground = true }.Start();
+                Start(_listener.Accept());
             }
-            catch (SocketException) when (!_stopping)
+            catch (Exception e) when (!_stopping)
             {
-                // The process was gone before it was accepted, or no descriptors are left.
-                Thread.Sleep(10);
+                // The process was gone before it was accepted, or no descriptors are left: PostgreSQL's other processes go on.
+                SayRefused(e.Message);
+                Thread.Sleep(AcceptBackOffMs);
             }
-            catch (SocketException)
+            catch (Exception)
+            {
+                // The listening socket was closed: that is the end.
+            }
+        }
+    }
+
+    /// <summary>Serves a connection on a thread of its own, or refuses it: its process's read fails, and nothing else.</summary>
+    private void Start(Socket connection)
+    {
+        if (_connections.Count < MaxConnections)
+        {
+            _connections[connection] = true;
+            if (ConnectionThread.TryStart("pages", () => Serve(connection), StartThread))
             {
                 return;
             }
+
+            _connections.TryRemove(connection, out _);
+        }
+
+        _metrics.Refused.Inc();
+        SayRefused(_connections.Count < MaxConnections ? "the system has no thread for it" : $"{MaxConnections} are served");
+        connection.Dispose();
+    }
+
+    private void SayRefused(string why)
+    {
+        if (Environment.TickCount64 - _saidAt > SayEveryMs)
+        {
+            _saidAt = Environment.TickCount64;
+            _logger.PageConnectionRefused(why);
         }
     }
 

@@ -9,7 +9,7 @@ namespace Redoubt.Compute.Pages;
 /// Gets pages of one group from storage, on the calling thread: asks one segment that is complete for the read point, the one that has been quickest; a second
 /// one when the first is slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
 /// </summary>
-public sealed class PageSource(ReadTargets targets, int timeoutMs, PageMetrics metrics) : IDisposable
+public sealed class PageSource(IReadTargets targets, int timeoutMs, PageMetrics metrics) : IDisposable
 {
     private const int AttemptTimeoutMs = 10_000;
     private const int RetryDelayMs = 20;
@@ -55,57 +55,68 @@ public sealed class PageSource(ReadTargets targets, int timeoutMs, PageMetrics m
     private bool TryGet(List<ReadTarget> candidates, ulong readPoint, ReadOnlySpan<byte> keys, Span<byte> pages, ref string error)
     {
         long giveUp = Environment.TickCount64 + AttemptTimeoutMs;
-        Question? first = null, second = null;
+        var asked = new List<Question>(Hedging.MostAtOnce);
         int next = 0;
         while (true)
         {
-            if (first is null)
-            {
-                (first, second) = (second, null);
-            }
-
-            if (first is null)
+            if (asked.Count == 0)
             {
                 if (next == candidates.Count)
                 {
                     return false;
                 }
 
-                first = Ask(candidates[next++], readPoint, keys, ref error);
+                Ask(asked, candidates[next++], readPoint, keys, ref error);
                 continue;
             }
 
-            bool mayHedge = second is null && next < candidates.Count;
-            int wait = (int)Math.Max(0, giveUp - Environment.TickCount64);
-            wait = mayHedge ? Math.Min(wait, (int)ReadTargets.Patience(first.Target.Latency).TotalMilliseconds) : wait;
-            var ready = Wait(first, second, wait);
-            if (ready is null && mayHedge && Environment.TickCount64 < giveUp)
+            long now = Environment.TickCount64;
+            bool mayHedge = next < candidates.Count;
+            long hedgeAt = asked[^1].AskedAt + (long)Hedging.Patience(asked[^1].Target.Latency, asked.Count).TotalMilliseconds;
+            long until = Math.Min(giveUp, asked.Min(q => q.ConnectBy));
+            until = mayHedge ? Math.Min(until, hedgeAt) : until;
+            if (Wait(asked, (int)Math.Max(0, until - now)) is { } ready)
             {
-                metrics.Hedges.Inc();
-                second = Ask(candidates[next++], readPoint, keys, ref error);
-                continue;
-            }
+                if (ready.Connection.IsConnecting ? !TryConnect(asked, ready, ref error) : !TryReceive(asked, ready, pages, ref error))
+                {
+                    continue;
+                }
 
-            if (ready is null)
-            {
-                error = "no answer in time";
-                Drop(first, answered: false);
-                Drop(second, answered: false);
-                return false;
-            }
-
-            if (TryReceive(ready, pages, ref error))
-            {
-                // The other one is not at fault: this one was quicker.
-                Drop(ready == first ? second : first, answered: true);
+                // The other ones are not at fault: this one was quicker.
+                asked.ForEach(q => Drop(q, answered: true));
                 return true;
             }
 
-            (first, second) = (ready == first ? null : first, ready == first ? second : null);
+            now = Environment.TickCount64;
+            foreach (var question in asked.Where(q => q.ConnectBy <= now).ToArray())
+            {
+                error = $"{question.Target.Segment.Name}: no connection within {PageConnection.ConnectTimeoutMs} ms";
+                asked.Remove(question);
+                Drop(question, answered: false);
+            }
+
+            if (now >= giveUp)
+            {
+                error = "no answer in time";
+                asked.ForEach(q => Drop(q, answered: false));
+                return false;
+            }
+
+            if (mayHedge && asked.Count > 0 && now >= hedgeAt)
+            {
+                if (asked.Count == Hedging.MostAtOnce)
+                {
+                    Drop(asked[0], answered: false);
+                    asked.RemoveAt(0);
+                }
+
+                metrics.Hedges.Inc();
+                Ask(asked, candidates[next++], readPoint, keys, ref error);
+            }
         }
     }
 
-    private Question? Ask(in ReadTarget target, ulong readPoint, ReadOnlySpan<byte> keys, ref string error)
+    private void Ask(List<Question> asked, in ReadTarget target, ulong readPoint, ReadOnlySpan<byte> keys, ref string error)
     {
         long began = target.Latency.Begin();
         PageConnection? connection = null;
@@ -113,29 +124,66 @@ public sealed class PageSource(ReadTargets targets, int timeoutMs, PageMetrics m
         {
             connection = _connections.Rent(target.Segment, targets.Epoch);
             connection.Ask(targets.Epoch, readPoint, keys, Activity.Current?.Context ?? default);
-            return new Question(target, connection, began);
+            long now = Environment.TickCount64;
+            asked.Add(new Question(target, connection, began, now) { ConnectBy = connection.IsConnecting ? now + PageConnection.ConnectTimeoutMs : long.MaxValue });
         }
         catch (SocketException e)
         {
             error = $"{target.Segment.Name}: {e.Message}";
             connection?.Dispose();
             target.Latency.End(began, answered: false);
-            return null;
         }
     }
 
-    private static Question? Wait(Question first, Question? second, int timeoutMs)
+    private static Question? Wait(List<Question> asked, int timeoutMs)
     {
-        Span<PollFd> polled = stackalloc PollFd[2];
-        polled[0] = new PollFd { Fd = first.Connection.Descriptor, Events = NativePoll.Readable };
-        polled[1] = new PollFd { Fd = second?.Connection.Descriptor ?? -1, Events = NativePoll.Readable };
-        NativePoll.Wait(polled[..(second is null ? 1 : 2)], timeoutMs);
-        return polled[0].Returned != 0 ? first : polled[1].Returned != 0 ? second : null;
+        Span<PollFd> polled = stackalloc PollFd[Hedging.MostAtOnce];
+        for (int i = 0; i < asked.Count; i++)
+        {
+            polled[i] = new PollFd
+            {
+                Fd = asked[i].Connection.Descriptor,
+                Events = asked[i].Connection.IsConnecting ? NativePoll.Writable : NativePoll.Readable,
+            };
+        }
+
+        NativePoll.Wait(polled[..asked.Count], timeoutMs);
+        for (int i = 0; i < asked.Count; i++)
+        {
+            if (polled[i].Returned != 0)
+            {
+                return asked[i];
+            }
+        }
+
+        return null;
     }
 
-    private bool TryReceive(Question question, Span<byte> pages, ref string error)
+    /// <summary>Goes on connecting; never the end of a read.</summary>
+    private static bool TryConnect(List<Question> asked, Question question, ref string error)
+    {
+        try
+        {
+            if (question.Connection.TryConnect())
+            {
+                question.ConnectBy = long.MaxValue;
+            }
+        }
+        catch (SocketException e)
+        {
+            error = $"{question.Target.Segment.Name}: {e.Message}";
+            asked.Remove(question);
+            question.Target.Latency.End(question.Began, answered: false);
+            question.Connection.Dispose();
+        }
+
+        return false;
+    }
+
+    private bool TryReceive(List<Question> asked, Question question, Span<byte> pages, ref string error)
     {
         bool broken = true, answered = false;
+        asked.Remove(question);
         try
         {
             question.Connection.Receive(pages);
@@ -168,15 +216,23 @@ public sealed class PageSource(ReadTargets targets, int timeoutMs, PageMetrics m
     }
 
     /// <summary>Its answer is not waited for any more; the connection's next user throws it away.</summary>
-    private void Drop(Question? question, bool answered)
+    private void Drop(Question question, bool answered)
     {
-        if (question is not null)
+        question.Target.Latency.End(question.Began, answered);
+        if (question.Connection.IsConnecting)
         {
-            question.Target.Latency.End(question.Began, answered);
+            question.Connection.Dispose();
+        }
+        else
+        {
             _connections.Return(question.Target.Segment, question.Connection);
         }
     }
 
     /// <summary>A request under way.</summary>
-    private sealed record Question(ReadTarget Target, PageConnection Connection, long Began);
+    private sealed record Question(ReadTarget Target, PageConnection Connection, long Began, long AskedAt)
+    {
+        /// <summary>It is given up when it is not connected by then.</summary>
+        public required long ConnectBy { get; set; }
+    }
 }

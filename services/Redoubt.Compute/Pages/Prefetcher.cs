@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Redoubt.Protocol.Sockets;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Pages;
@@ -11,14 +12,22 @@ public sealed class Prefetcher : IDisposable
     private readonly BlockingCollection<(PageKey First, int Count)> _queue = new(Threads);
     private int _started;
 
-    public Prefetcher(PageFetcher fetcher) => _fetcher = fetcher;
+    private readonly ILogger _logger;
+    private bool _failed;
+
+    public Prefetcher(PageFetcher fetcher, ILogger logger) => (_fetcher, _logger) = (fetcher, logger);
 
     /// <summary>Asks for consecutive pages to be fetched ahead.</summary>
     public void Add(PageKey first, int count)
     {
+        if (_queue.IsAddingCompleted)
+        {
+            return; // its connection outlived the server
+        }
+
         if (_started < Threads && Interlocked.Increment(ref _started) <= Threads)
         {
-            new Thread(Run) { Name = "prefetch", IsBackground = true }.Start();
+            ConnectionThread.TryStart("prefetch", Run); // without one nothing is fetched ahead
         }
 
         _queue.TryAdd((first, count));
@@ -38,6 +47,14 @@ public sealed class Prefetcher : IDisposable
             catch (PageUnavailableException)
             {
                 // Losing a prefetch costs time, never data.
+            }
+            catch (Exception e)
+            {
+                if (!_failed)
+                {
+                    _failed = true;
+                    _logger.PageServerFailed(e);
+                }
             }
         }
     }

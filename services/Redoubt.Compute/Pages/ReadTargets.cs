@@ -3,20 +3,18 @@ using Redoubt.Compute.Volume;
 
 namespace Redoubt.Compute.Pages;
 
-/// <summary>Which segments can serve reads of one kind, and how quick they have been.</summary>
-public sealed class ReadTargets(VolumeWriter writer)
+/// <summary>The writer's own knowledge of its segments.</summary>
+public sealed class ReadTargets(VolumeWriter writer) : IReadTargets
 {
-    private static readonly TimeSpan LongestHedge = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan ShortestHedge = TimeSpan.FromMilliseconds(10);
     private readonly SegmentLatency[][] _latencies = [.. writer.Streams.Select(g => g.Select(_ => new SegmentLatency()).ToArray())];
 
-    /// <summary>The epoch that requests carry.</summary>
+    /// <inheritdoc/>
     public ulong Epoch => writer.Volume.Epoch;
 
-    /// <summary>Where a group is read: see <see cref="VolumeWriter.PageReadPoint"/>.</summary>
+    /// <inheritdoc/>
     public ulong ReadPoint(int group) => writer.PageReadPoint(group);
 
-    /// <summary>Segments that are complete at a read point, best first; those that must apply log before they can answer come last.</summary>
+    /// <inheritdoc/>
     public List<ReadTarget> Candidates(int group, ulong readPoint)
     {
         var found = new List<ReadTarget>(writer.Streams[group].Count);
@@ -31,13 +29,6 @@ public sealed class ReadTargets(VolumeWriter writer)
 
         found.Sort(static (a, b) => a.MustApply != b.MustApply ? a.MustApply.CompareTo(b.MustApply) : a.Latency.Score.CompareTo(b.Latency.Score));
         return found;
-    }
-
-    /// <summary>How long to wait for a segment before another one is asked as well.</summary>
-    public static TimeSpan Patience(SegmentLatency latency)
-    {
-        var patience = TimeSpan.FromMilliseconds(latency.Milliseconds * 4);
-        return patience < ShortestHedge ? ShortestHedge : patience > LongestHedge ? LongestHedge : patience;
     }
 }
 

@@ -8,7 +8,7 @@ namespace Redoubt.Compute.Pages;
 /// Reads over gRPC: asks one segment that is complete for the read point, the one that has been quickest; a second one when the first is
 /// slow; others when it fails; and waits, rather than failing, while none can serve. No answer is never a page.
 /// </summary>
-public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics metrics)
+public sealed class SegmentReads(IReadTargets targets, int timeoutMs, PageMetrics metrics)
 {
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
@@ -16,7 +16,7 @@ public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics
     /// <summary>The epoch that requests carry.</summary>
     public ulong Epoch => targets.Epoch;
 
-    /// <summary>Gets an answer from one of a group's segments, at <see cref="ReadTargets.ReadPoint"/>.</summary>
+    /// <summary>Gets an answer from one of a group's segments, at <see cref="IReadTargets.ReadPoint"/>.</summary>
     /// <param name="group">The group.</param>
     /// <param name="what">What is asked for, for people.</param>
     /// <param name="ask">Asks one segment at a read point; may throw <see cref="RpcException"/> or <see cref="PageUnavailableException"/>.</param>
@@ -59,7 +59,8 @@ public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics
     {
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         attempt.CancelAfter(AttemptTimeout);
-        var calls = new List<Task<T>>(2);
+        var calls = new List<Task<T>>(Hedging.MostAtOnce);
+        var givenUp = new List<Task<T>>();
         string error = string.Empty;
         int next = 0;
         try
@@ -76,21 +77,27 @@ public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics
                     calls.Add(AskOneAsync(candidates[next++], ask, attempt.Token));
                 }
 
-                Task<T> done;
-                if (calls.Count == 1 && next < candidates.Count)
+                if (next < candidates.Count)
                 {
                     using var enough = CancellationTokenSource.CreateLinkedTokenSource(attempt.Token);
-                    var pause = Task.Delay(ReadTargets.Patience(candidates[next - 1].Latency), enough.Token);
-                    if (await Task.WhenAny(calls[0], pause).ConfigureAwait(false) == pause && !attempt.IsCancellationRequested)
+                    var pause = Task.Delay(Hedging.Patience(candidates[next - 1].Latency, calls.Count), enough.Token);
+                    bool slow = await Task.WhenAny([.. calls, pause]).ConfigureAwait(false) == pause && !attempt.IsCancellationRequested;
+                    await enough.CancelAsync().ConfigureAwait(false);
+                    if (slow)
                     {
                         metrics.Hedges.Inc();
-                        calls.Add(AskOneAsync(candidates[next++], ask, attempt.Token));
-                    }
+                        if (calls.Count == Hedging.MostAtOnce)
+                        {
+                            givenUp.Add(calls[0]);
+                            calls.RemoveAt(0);
+                        }
 
-                    await enough.CancelAsync().ConfigureAwait(false);
+                        calls.Add(AskOneAsync(candidates[next++], ask, attempt.Token));
+                        continue;
+                    }
                 }
 
-                done = calls.Count == 1 ? calls[0] : await Task.WhenAny(calls).ConfigureAwait(false);
+                var done = await Task.WhenAny(calls).ConfigureAwait(false);
                 try
                 {
                     return (await done.ConfigureAwait(false), error);
@@ -106,7 +113,7 @@ public sealed class SegmentReads(ReadTargets targets, int timeoutMs, PageMetrics
         finally
         {
             await attempt.CancelAsync().ConfigureAwait(false);
-            foreach (var call in calls)
+            foreach (var call in calls.Concat(givenUp))
             {
                 _ = call.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             }

@@ -88,4 +88,10 @@ internal static partial class LogMessages
 
     [LoggerMessage(25, LogLevel.Debug, "Cannot get the bootstrap from {Segment}: {Detail}")]
     public static partial void BootstrapRetry(this ILogger logger, string segment, string detail);
+
+    [LoggerMessage(40, LogLevel.Error, "A PostgreSQL process's connection for pages was refused, and its read fails: {Why}")]
+    public static partial void PageConnectionRefused(this ILogger logger, string why);
+
+    [LoggerMessage(41, LogLevel.Error, "The agent ends because of an error that nobody expected; please report it")]
+    public static partial void Unexpected(this ILogger logger, Exception error);
 }

@@ -35,6 +35,7 @@ public sealed partial class VolumeWriter
     {
         lock (_gate)
         {
+            _heartbeatVdl = ulong.MaxValue; // who has just connected has heard nothing, and pages wait for it
             _streamsChanged.TrySetResult();
             _streamsChanged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }

@@ -25,32 +25,24 @@ public sealed class GrpcSegment(StorageProcess process, string volume, int group
 
     public SegmentId Id { get; } = new() { Volume = volume, Group = (uint)group };
 
-    /// <summary>Connects a raw stream (docs/decisions/0008) and says hello, with blocking calls: a socket that .NET's asynchronous engine has once seen
-    /// wakes its threads for ever after.</summary>
+    /// <summary>Connects a raw stream and says hello.</summary>
     /// <param name="magic">Which kind: <see cref="LogStream.Magic"/> or <see cref="PageStream.Magic"/>.</param>
     /// <param name="epoch">The caller's.</param>
-    /// <param name="timeoutMs">For connecting and each send.</param>
+    /// <param name="timeoutMs">For finding the process, for connecting, and for each send.</param>
     /// <exception cref="SocketException">The process does not answer.</exception>
     public Socket OpenStream(uint magic, ulong epoch, int timeoutMs)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendTimeout = timeoutMs };
-        try
-        {
-            socket.Connect(process.Host, process.Port);
-            ReadOnlySpan<byte> hello = new StreamHello(magic, volume, group, epoch, process.Secret).Encode();
-            while (hello.Length > 0)
-            {
-                hello = hello[socket.Send(hello)..];
-            }
-
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        using var dial = Dial(magic, epoch, timeoutMs);
+        return dial.Finish(timeoutMs);
     }
+
+    /// <summary>Begins to connect a raw stream.</summary>
+    /// <param name="magic">Which kind: <see cref="LogStream.Magic"/> or <see cref="PageStream.Magic"/>.</param>
+    /// <param name="epoch">The caller's.</param>
+    /// <param name="timeoutMs">For finding the process, and for each send.</param>
+    /// <exception cref="SocketException">The process cannot be found or reached.</exception>
+    public StreamDial Dial(uint magic, ulong epoch, int timeoutMs) =>
+        new(process.FindAddresses(timeoutMs), new StreamHello(magic, volume, group, epoch, process.Secret), timeoutMs);
 
     public Task<SegmentState> GetStateAsync(CancellationToken cancellationToken) =>
         Call(0, _client.GetStateAsync(Id, cancellationToken: cancellationToken), cancellationToken);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http;
+using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -12,6 +13,7 @@ namespace Redoubt.Compute.Volume;
 public sealed class StorageProcess : IDisposable
 {
     private readonly GrpcChannel _channel;
+    private volatile IReadOnlyList<IPEndPoint> _addresses = [];
 
     public StorageProcess(SegmentEndpoint endpoint, int copy, string? secret)
     {
@@ -40,6 +42,31 @@ public sealed class StorageProcess : IDisposable
 
     /// <summary>Shared secret; empty: none.</summary>
     public string Secret { get; }
+
+    /// <summary>Where it is now. A name that nobody resolves in time is where it was last.</summary>
+    /// <exception cref="SocketException">It was never anywhere.</exception>
+    public IReadOnlyList<IPEndPoint> FindAddresses(int timeoutMs)
+    {
+        if (IPAddress.TryParse(Host.Trim('[', ']'), out var address))
+        {
+            return [new IPEndPoint(address, Port)];
+        }
+
+        using var patience = new CancellationTokenSource(timeoutMs);
+        try
+        {
+            _addresses = [.. Dns.GetHostAddressesAsync(Host, patience.Token).GetAwaiter().GetResult().Select(a => new IPEndPoint(a, Port))];
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            if (_addresses.Count == 0)
+            {
+                throw e as SocketException ?? new SocketException((int)SocketError.TryAgain);
+            }
+        }
+
+        return _addresses;
+    }
 
     public void Dispose() => _channel.Dispose();
 

@@ -207,8 +207,8 @@ internal sealed class PortListener : IConnectionListener
     {
         if (_streams.TryServe(socket, hello) is { } reason)
         {
-            socket.Dispose();
             _refusals.Add(reason);
+            socket.Dispose();
         }
     }
 
@@ -265,8 +265,8 @@ internal sealed class PortListener : IConnectionListener
     private void Refuse(Greeting greeting, string reason)
     {
         _greetings.Remove(greeting.Socket);
-        greeting.Socket.Dispose();
         _refusals.Add(reason);
+        greeting.Socket.Dispose();
     }
 
     private void SayFailing(Exception e)

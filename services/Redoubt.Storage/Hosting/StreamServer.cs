@@ -24,6 +24,9 @@ internal sealed class StreamServer(StorageOptions options, DrillState drills, Se
     /// <summary>Starts a stream's thread; tests make it fail.</summary>
     internal Action<Thread> StartThread { get; set; } = static t => t.Start();
 
+    /// <summary>Those of streams that are served.</summary>
+    internal ICollection<Socket> Sockets => _sockets.Keys;
+
     /// <summary>True for the first bytes of a raw stream.</summary>
     public static bool IsStream(uint magic) => magic is LogStream.Magic or PageStream.Magic;
 

@@ -53,8 +53,7 @@ internal sealed partial class Segment
             {
                 return;
             }
-            catch (Exception e) when (e is RpcException or IOException or ChainException or SegmentNotReadyException or LogFrameException
-                or StoreCorruptException or OperationCanceledException or ObjectDisposedException or Rocks.RocksDbException)
+            catch (Exception e)
             {
                 _logger.BackgroundFailed(Group, e.Message);
             }
