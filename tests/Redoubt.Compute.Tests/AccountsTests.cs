@@ -53,9 +53,9 @@ public sealed class AccountsTests
         await using var volume = await RealVolume.StartAsync(VolumeShape.ForCopies(1));
         var settings = Settings(volume, "default_transaction_read_only = 'on'\nlog_statement = 'all'\npassword_encryption = 'md5'\n");
         var agent = await volume.StartAgentAsync("compute", settings);
-        await agent.AskAsync("SET default_transaction_read_only = off; CREATE ROLE dba SUPERUSER LOGIN", "postgres", First);
+        await agent.AskAsync("CREATE ROLE dba SUPERUSER LOGIN", "postgres", First);
         await agent.AskAsync(
-            "SET default_transaction_read_only = off; CREATE FUNCTION nobody() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nobody'; END $$; "
+            "CREATE FUNCTION nobody() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nobody'; END $$; "
             + "CREATE EVENT TRIGGER nobody ON login EXECUTE FUNCTION nobody()", "dba", "", "postgres");
         agent = await AgainAsync(volume, agent, settings);
         Assert.Equal("1", await agent.AskAsync("SELECT 1", "app", "geheim", "app"));

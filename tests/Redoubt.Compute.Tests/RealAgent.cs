@@ -30,7 +30,7 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
     public async Task<string> AskAsync(string sql, string user, string password = "", string database = "template1")
     {
         await using var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(ConnectionString) { Username = user, Password = password, Database = database }.ConnectionString);
+            new NpgsqlConnectionStringBuilder(ConnectionString) { Username = user, Password = password, Database = database, Options = "-c default_transaction_read_only=off" }.ConnectionString);
         await connection.OpenAsync(TestContext.Current.CancellationToken);
         await using var command = new NpgsqlCommand(sql, connection);
         return Convert.ToString(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture)!;
