@@ -90,7 +90,7 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
             await Task.Delay(100, TestContext.Current.CancellationToken);
         }
 
-        throw new TimeoutException($"the agent is not ready after {patience}");
+        throw new TimeoutException($"the agent is not ready after {patience}\n{string.Join('\n', Log.Split('\n').TakeLast(25))}");
     }
 
     public async Task<JsonElement> StatusAsync()

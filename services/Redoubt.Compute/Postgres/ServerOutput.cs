@@ -76,7 +76,7 @@ public sealed class ServerOutput
     {
         int at = line.IndexOf("PANIC:  "u8);
         at = at < 0 && !IsServing ? line.IndexOf("FATAL:  "u8) : at;
-        if (at < 0 && (line.IndexOf(") was terminated by signal "u8) >= 0 || line.IndexOf(") exited with exit code "u8) >= 0))
+        if (at < 0 && line.IndexOf(" process (PID "u8) >= 0 && (line.IndexOf(") was terminated by signal "u8) >= 0 || line.IndexOf(") exited with exit code "u8) >= 0))
         {
             at = line.IndexOf("LOG:  "u8);
         }

@@ -32,8 +32,10 @@ internal static partial class ServerWords
         return complaints;
     }
 
-    /// <summary>The last complaint; null when there is none.</summary>
-    public static string? Sentence(string error) => Complaints(error) is { Count: > 0 } complaints ? complaints[^1] : null;
+    /// <summary>What made a program end: the last message that is an error; null when there is none.</summary>
+    public static string? LastError(string error) =>
+        Complaints(string.Join('\n', error.Split('\n').Where(line => !line.StartsWith("LOG:", StringComparison.Ordinal) && !line.StartsWith("WARNING:", StringComparison.Ordinal))))
+            is { Count: > 0 } complaints ? complaints[^1] : null;
 
     // "postgres: …" comes before logging is set up.
     [GeneratedRegex(@"^(?:LOG|WARNING|ERROR|FATAL|PANIC|postgres|[^ ]*/postgres): +(.+)$")]

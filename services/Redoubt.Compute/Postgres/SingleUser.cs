@@ -31,7 +31,7 @@ public sealed class SingleUser(ServerProgram program)
                 return;
             }
 
-            said = ServerWords.Sentence(error) ?? $"postgres --single ended with status {status}";
+            said = ServerWords.LastError(error) ?? $"postgres --single ended with status {status}";
             if (!said.Contains(" does not exist", StringComparison.Ordinal))
             {
                 break;
