@@ -233,7 +233,7 @@ internal sealed class PrimaryLife(
         if (_administration.ComesFirst)
         {
             var letIn = LetInAsync(stop);
-            if (await Task.WhenAny(letIn, _follower.Ended).ConfigureAwait(false) != letIn)
+            if (await Task.WhenAny(letIn, _follower.Ended, _broken.Task, _leaseLost.Task).ConfigureAwait(false) != letIn)
             {
                 return; // no commit returns any more; the watch sees it
             }
@@ -345,7 +345,7 @@ internal sealed class PrimaryLife(
         bool byItself = _server.Exited.IsCompleted;
         _server.Kill();
         int exitStatus = await _server.Exited.ConfigureAwait(false);
-        status.LastWords = $"postgres ended with status {exitStatus}{(_server.Output.Reason is { } reason ? $" ({reason})" : "")}";
+        status.LastWords = $"postgres ended with status {exitStatus}{(_server.Output.Reason is { } words ? $" ({words})" : "")}";
         if (byItself && ReadyAt == 0)
         {
             settings.Died();
