@@ -52,6 +52,6 @@ public sealed class ConfigurationWatchTests : IDisposable
     {
         Name = "compute", Volume = Guid.Empty.ToString(), DataDir = "/nowhere", HttpListen = "127.0.0.1:0", Shape = Redoubt.Protocol.VolumeShape.ForCopies(1, 1),
         PgVersion = Redoubt.Wal.PgVersion.Pg17, Segments = [], PgBin = "/nowhere", Shim = "/nowhere", Port = 5432, ListenAddresses = "127.0.0.1",
-        OsUser = "postgres", CacheSizeMb = 1, LogWindowMb = 4, PageTimeoutMs = 1000, StopTimeoutMs = 1000, ShipmentsInFlight = 1, AppPasswordFile = _file,
+        OsUser = "postgres", CacheSizeMb = 1, LogWindowMb = 4, PageTimeoutMs = 1000, StopTimeoutMs = 1000, ShipmentsInFlight = 1, LeaseMs = 10_000, AppPasswordFile = _file,
     };
 }

@@ -54,7 +54,7 @@ public class GroupLogTests
             var end = new Lsn(100 + ((ulong)i * LogFrame.MaxBodyLength));
             Assert.True(log.HasRoomFor(body.Length));
             log.Add(i == Parts ? LogEntryKind.RecordEnd : LogEntryKind.RecordPart, start, end, 1, body, 0);
-            log.Ship(0, 0, 0);
+            log.Ship(0, 0, 0, 0);
             most = Math.Max(most, log.KeptBytes);
             ulong quorum = 100 + ((ulong)Math.Max(0, i - 4) * LogFrame.MaxBodyLength);
             log.Trim(everyoneHas: 0, quorumHas: quorum, budget: 1 << 20);
@@ -68,7 +68,7 @@ public class GroupLogTests
     public async Task Nothing_comes_between_the_parts_of_a_record_and_only_its_last_one_is_a_record_of_the_quorum()
     {
         var volume = new OpenedVolume(1, new RecoveredEnd(0x2000000, 0x1FFFF00, [0x2000000, 0x2000000]), [[], []]);
-        await using var writer = new VolumeWriter(volume, VolumeShape.ForCopies(1, 2), [], 4 << 20, 2, new CommitTimings(Prometheus.Metrics.WithCustomRegistry(Prometheus.Metrics.NewCustomRegistry())), NullLogger.Instance);
+        await using var writer = new VolumeWriter(volume, VolumeShape.ForCopies(1, 2), [], 4 << 20, 2, new CommitTimings(Prometheus.Metrics.WithCustomRegistry(Prometheus.Metrics.NewCustomRegistry())), NullLogger.Instance) { LeaseMs = 10_000 };
         var start = new Lsn(0x2000028);
         writer.AddPart(start, start + 100, false, new byte[100], 0);
         Assert.Throws<InvalidOperationException>(() => writer.Add(LogEntryKind.WalRecord, start + 100, start + 200, 1, new byte[100], 0));
