@@ -1,4 +1,3 @@
-using Redoubt.Compute.Configuration;
 using Redoubt.Compute.Postgres;
 using Redoubt.Wal;
 
@@ -9,14 +8,11 @@ public class ParametersTests
     [Fact]
     public void What_keeps_data_safe_cannot_be_set_and_the_reason_is_given()
     {
-        var refused = new Dictionary<string, string>();
-        string conf = Parameters.Render(
-            PgVersion.Pg17,
-            [("fsync", "off"), ("commit_delay", "0"), ("Wal_Sync_Method", "open_sync"), ("work_mem", "'8MB'"), ("wal_level", "minimal")],
-            [("port", "5433")],
-            (name, reason) => refused[name] = reason);
-        Assert.Equal(["Wal_Sync_Method", "fsync", "wal_level"], refused.Keys.Order(StringComparer.Ordinal));
-        Assert.All(refused.Values, reason => Assert.NotEmpty(reason));
+        (string, string)[] user = [("fsync", "off"), ("commit_delay", "0"), ("Wal_Sync_Method", "open_sync"), ("work_mem", "'8MB'"), ("wal_level", "minimal")];
+        var refused = Parameters.Refused(user);
+        string conf = Parameters.Render(PgVersion.Pg17, user, [("port", "5433")]);
+        Assert.Equal(["Wal_Sync_Method", "fsync", "wal_level"], refused.Select(r => r.Name).Order(StringComparer.Ordinal));
+        Assert.All(refused, r => Assert.StartsWith($"{r.Name} is set by Redoubt: ", r.Reason, StringComparison.Ordinal));
         Assert.Contains("\nwork_mem = '8MB'\n", conf, StringComparison.Ordinal);
         Assert.DoesNotContain("fsync = off", conf, StringComparison.Ordinal);
         // The last line wins in PostgreSQL.
@@ -30,19 +26,11 @@ public class ParametersTests
         Assert.NotNull(Parameters.ReasonAgainst("io_method", "'io_uring'"));
 
     [Fact]
-    public void A_line_that_is_no_parameter_is_a_configuration_error_that_names_it()
+    public void A_line_that_is_no_parameter_is_named_and_the_others_are_read()
     {
-        string path = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllText(path, "# comment\nwork_mem = '4MB'\n= nonsense\n");
-            var e = Assert.Throws<ConfigurationException>(() => Parameters.Parse(path));
-            Assert.Contains("line 3", e.Message, StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        var (parameters, malformed) = Parameters.Parse("# comment\nwork_mem = '4MB'\n= nonsense\n");
+        Assert.Equal([("work_mem", "'4MB'")], parameters);
+        Assert.Contains("line 3", Assert.Single(malformed).Reason, StringComparison.Ordinal);
     }
 
     private static string Last(string conf, string name) =>

@@ -16,6 +16,54 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
 
     public string ConnectionString => $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Pooling=false;Timeout=30;Command Timeout=120";
 
+    /// <summary>What the agent and its PostgreSQL have said so far.</summary>
+    public string Log
+    {
+        get
+        {
+            using var log = new StreamReader(new FileStream(folder + ".log", FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            return log.ReadToEnd();
+        }
+    }
+
+    /// <summary>A first column's value, asked for by somebody with a password.</summary>
+    public async Task<string> AskAsync(string sql, string user, string password = "", string database = "template1")
+    {
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(ConnectionString) { Username = user, Password = password, Database = database, Options = "-c default_transaction_read_only=off" }.ConnectionString);
+        await connection.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return Convert.ToString(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken), System.Globalization.CultureInfo.InvariantCulture)!;
+    }
+
+    /// <summary>Waits until the status is as wanted.</summary>
+    public async Task<JsonElement> WhenAsync(string what, Func<JsonElement, bool> condition)
+    {
+        var watch = Stopwatch.StartNew();
+        string last = "no answer";
+        while (watch.Elapsed < TimeSpan.FromMinutes(1))
+        {
+            try
+            {
+                var status = await StatusAsync();
+                if (condition(status))
+                {
+                    return status;
+                }
+
+                last = status.GetRawText();
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // not listening yet
+            }
+
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+
+        throw new TimeoutException($"waited in vain for {what}: {last}");
+    }
+
     public async Task WhenReadyAsync(TimeSpan patience)
     {
         var watch = Stopwatch.StartNew();
@@ -42,7 +90,7 @@ internal sealed class RealAgent(Process process, string folder, int httpPort, in
             await Task.Delay(100, TestContext.Current.CancellationToken);
         }
 
-        throw new TimeoutException($"the agent is not ready after {patience}");
+        throw new TimeoutException($"the agent is not ready after {patience}\n{string.Join('\n', Log.Split('\n').TakeLast(25))}");
     }
 
     public async Task<JsonElement> StatusAsync()

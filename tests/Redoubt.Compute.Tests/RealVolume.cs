@@ -57,10 +57,13 @@ internal sealed class RealVolume : IAsyncDisposable
     }
 
     /// <summary>Starts an agent with an empty disk and waits until it is ready.</summary>
-    public async Task<RealAgent> StartAgentAsync(string name)
+    /// <param name="name">Its name; an agent that was killed is started again under the same.</param>
+    /// <param name="settings">Further variables.</param>
+    /// <param name="untilReady">False: returns at once.</param>
+    public async Task<RealAgent> StartAgentAsync(string name, IReadOnlyDictionary<string, string>? settings = null, bool untilReady = true)
     {
         int[] ports = FreePorts.Take(2);
-        var process = Launch("Redoubt.Compute.dll", name, new()
+        var process = Launch("Redoubt.Compute.dll", name, new(settings ?? new Dictionary<string, string>())
         {
             ["REDOUBT_HTTP_LISTEN"] = $"127.0.0.1:{ports[0]}",
             ["REDOUBT_PORT"] = Text(ports[1]),
@@ -70,8 +73,21 @@ internal sealed class RealVolume : IAsyncDisposable
         });
         var agent = new RealAgent(process, Path.Combine(_folder, name), ports[0], ports[1]);
         _agents.Add(agent);
-        await agent.WhenReadyAsync(Patience);
+        if (untilReady)
+        {
+            await agent.WhenReadyAsync(Patience);
+        }
+
         return agent;
+    }
+
+    /// <summary>Writes a file that PostgreSQL's user can read, and returns its path.</summary>
+    public string WriteFile(string name, string contents)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path + ".new", contents);
+        File.Move(path + ".new", path, overwrite: true);
+        return path;
     }
 
     public Process Storage(int copy) => _storage[copy];

@@ -99,7 +99,7 @@ internal static class StatusCommand
                 Markup.Escape(member.Name),
                 member.Zone ?? "",
                 member.Pid?.ToString(CultureInfo.InvariantCulture) ?? "-",
-                Markup.Escape(member.Message is { } message && member.State != "ready" ? $"{member.State}: {message}" : member.State),
+                Markup.Escape(member.Message is { } message ? $"{member.State}: {message}" : member.State),
                 Each(s => s.State == "complete" ? s.Scl : $"{s.Scl} ({s.State})"),
                 Each(s => s.AppliedLsn),
                 member.Restarts.ToString(CultureInfo.InvariantCulture));

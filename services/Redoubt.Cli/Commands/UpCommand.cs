@@ -10,6 +10,7 @@ namespace Redoubt.Cli.Commands;
 internal static class UpCommand
 {
     private static readonly TimeSpan DegradedPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan JudgementPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ReadyDeadline = TimeSpan.FromMinutes(3);
 
     public static Command Create()
@@ -49,13 +50,16 @@ internal static class UpCommand
             if (!spec.Parameters.OrderBy(p => p.Key).SequenceEqual(existing!.Parameters.OrderBy(p => p.Key)))
             {
                 (existing with { Parameters = spec.Parameters }).Save(paths.Spec);
-                ClusterDefinition.WriteParameters(paths, spec.Parameters);
+                string hash = ClusterDefinition.WriteParameters(paths, spec.Parameters);
                 await ControlClient.AskAsync(paths, new ControlRequest("reload"), cancellation);
-                Console.WriteLine("Its parameters are reloaded; those that need a restart take effect with ./redoubt drill kill compute, or down and up.");
+                running = await WaitUntilJudgedAsync(paths, hash, cancellation);
+                if (Refused(running) == 0)
+                {
+                    Console.WriteLine("Its parameters are reloaded; those that need a restart take effect with ./redoubt drill kill compute, or down and up.");
+                }
             }
 
-            Print(running);
-            return 0;
+            return Print(running);
         }
 
         await PrepareAsync(spec, paths, cancellation);
@@ -151,8 +155,7 @@ internal static class UpCommand
             () => File.Exists(log) && ReadFrom(log, before) is { Length: > 0 } said ? said : null,
             paths,
             cancellation);
-        Print(status);
-        return 0;
+        return Print(status);
     }
 
     private static async Task<int> FollowAsync(ClusterSpec spec, ClusterPaths paths, CancellationToken cancellation)
@@ -163,7 +166,7 @@ internal static class UpCommand
         bool wasReady = false;
         try
         {
-            Print(await WaitUntilReadyAsync(async () => await supervisor.StartingAsync(end.Token), () => null, paths, end.Token));
+            _ = Print(await WaitUntilReadyAsync(async () => await supervisor.StartingAsync(end.Token), () => null, paths, end.Token));
             wasReady = true;
             Console.WriteLine("Ctrl-C stops it.");
             await StatusCommand.FollowAsync(() => supervisor.StatusAsync(), end.Token);
@@ -221,9 +224,44 @@ internal static class UpCommand
         return reader.ReadToEnd().Trim();
     }
 
-    private static void Print(ClusterStatus status)
+    /// <summary>Waits until compute has read the parameters file; not longer than it takes when it is not there.</summary>
+    private static async Task<ClusterStatus> WaitUntilJudgedAsync(ClusterPaths paths, string hash, CancellationToken cancellation)
+    {
+        for (var clock = Stopwatch.StartNew(); ;)
+        {
+            var status = await ControlClient.StatusAsync(paths, cancellation);
+            if (status.Processes.Any(p => p.ParametersHash == hash))
+            {
+                return status;
+            }
+
+            if (clock.Elapsed > JudgementPatience)
+            {
+                throw new CliException($"The parameters are written, but compute has not read them within {JudgementPatience.TotalSeconds:0} s ({status.Message ?? status.Phase}); see ./redoubt status.");
+            }
+
+            await Task.Delay(50, cancellation);
+        }
+    }
+
+    private static int Refused(ClusterStatus status) => status.Processes.Sum(p => p.ParametersRejected?.Count ?? 0);
+
+    /// <summary>Says how it is, and what of the manifest is not in force: then the exit status is 1.</summary>
+    private static int Print(ClusterStatus status)
     {
         AnsiConsole.MarkupLineInterpolated($"[green]{status.Name} is {status.Phase.ToLowerInvariant()}[/]: PostgreSQL {status.Postgres}, {status.Copies} copies, epoch {status.Epoch}");
         Console.WriteLine(status.Endpoints?.Primary);
+        foreach (var parameter in status.Processes.SelectMany(p => p.ParametersRejected ?? []))
+        {
+            Console.Error.WriteLine($"Not in force: {parameter}");
+        }
+
+        if (Refused(status) == 0)
+        {
+            return 0;
+        }
+
+        Console.Error.WriteLine("PostgreSQL goes on with the parameters it had; put the manifest right and run ./redoubt up -f again.");
+        return CliException.Failed;
     }
 }

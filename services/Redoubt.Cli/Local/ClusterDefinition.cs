@@ -93,7 +93,14 @@ internal static class ClusterDefinition
         WriteParameters(paths, spec.Parameters);
     }
 
-    /// <summary>Writes the parameters file that the agent reads at its start and when it is told to.</summary>
-    public static void WriteParameters(ClusterPaths paths, IReadOnlyDictionary<string, string> parameters) =>
-        File.WriteAllLines(paths.Parameters, parameters.Select(p => $"{p.Key} = '{p.Value.Replace("'", "''", StringComparison.Ordinal)}'"));
+    /// <summary>Writes the parameters file, whole or not at all: the agent reads it at its start and whenever it changes.</summary>
+    /// <returns>Its SHA-256 in hexadecimal digits, by which the agent's status says that it has read it.</returns>
+    public static string WriteParameters(ClusterPaths paths, IReadOnlyDictionary<string, string> parameters)
+    {
+        string text = string.Concat(parameters.Select(p => $"{p.Key} = '{p.Value.Replace("'", "''", StringComparison.Ordinal)}'\n"));
+        string temporary = paths.Parameters + ".new";
+        File.WriteAllText(temporary, text);
+        File.Move(temporary, paths.Parameters, overwrite: true);
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
+    }
 }

@@ -54,6 +54,13 @@ public sealed record ClusterStatus
     /// <summary>One copy of one protection group.</summary>
     public sealed record Segment(uint Group, string Scl, string AppliedLsn, string State, string? Message);
 
+    /// <summary>A PostgreSQL parameter that is not in force as it was set, and why, in PostgreSQL's own words.</summary>
+    public sealed record RejectedParameter(string Name, string Value, string Reason)
+    {
+        /// <inheritdoc/>
+        public override string ToString() => Name.Length == 0 ? Reason : $"{Name} = {Value}: {Reason}";
+    }
+
     /// <summary>One process.</summary>
     public sealed record Member
     {
@@ -92,6 +99,12 @@ public sealed record ClusterStatus
 
         /// <summary>What storage holds.</summary>
         public IReadOnlyList<Segment>? Segments { get; init; }
+
+        /// <summary>Parameters that compute did not take.</summary>
+        public IReadOnlyList<RejectedParameter>? ParametersRejected { get; init; }
+
+        /// <summary>SHA-256 of the parameters file that compute has judged, in hexadecimal digits.</summary>
+        public string? ParametersHash { get; init; }
 
         /// <summary>What the last start took, of compute: milliseconds by stage.</summary>
         public IReadOnlyDictionary<string, double>? StartedMs { get; init; }

@@ -57,6 +57,11 @@ internal static class ManifestReader
             throw new CliException($"{file}: apiVersion is '{Text(document, "apiVersion")}'; write redoubt.dev/v1alpha1.", CliException.WrongUsage);
         }
 
+        if (document.Children.TryGetValue(new YamlScalarNode("spec"), out var judged) && ManifestSchema.Load().Judge(judged) is { Count: > 0 } errors)
+        {
+            throw new CliException(string.Join('\n', errors.Select(error => $"{file}, {error}.")), CliException.WrongUsage);
+        }
+
         var spec = Map(document, "spec");
         var postgres = Map(spec, "postgres");
         var storage = Map(spec, "storage");

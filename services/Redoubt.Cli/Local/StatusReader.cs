@@ -123,11 +123,16 @@ internal sealed class StatusReader : IDisposable
             Endpoint = process.Is.Endpoint,
             Segments = process.Is.Role != "storage" ? null
                 : document?["segments"]?.AsArray().Select(s => DescribeSegment(process.Is.Name, s!.AsObject(), cutOff)).ToList() ?? [],
+            ParametersRejected = document?["parametersRejected"] is JsonArray { Count: > 0 } rejected ? [.. rejected.Select(r => DescribeRejected(r!.AsObject()))] : null,
+            ParametersHash = Text(document, "parametersHash"),
             StartedMs = document?["startedMs"] is JsonObject stages
                 ? stages.Where(s => s.Value is JsonValue v && v.TryGetValue(out double _)).ToDictionary(s => s.Key, s => s.Value!.GetValue<double>())
                 : null,
         };
     }
+
+    private static ClusterStatus.RejectedParameter DescribeRejected(JsonObject parameter) =>
+        new(Text(parameter, "name") ?? "", Text(parameter, "value") ?? "", Text(parameter, "reason") ?? "");
 
     private static ClusterStatus.Segment DescribeSegment(string process, JsonObject segment, HashSet<(string Name, uint Group)> cutOff)
     {
@@ -164,7 +169,7 @@ internal sealed class StatusReader : IDisposable
                 : down.Count > 0 ? ("Degraded", $"down: {string.Join(", ", down)}")
                 : storage.SelectMany(m => (m.Segments ?? []).Select(s => (m.Name, Segment: s))).FirstOrDefault(s => s.Segment.State != "complete") is { Name: { } name } found
                     ? ("Degraded", $"{name} is {found.Segment.State} in group {found.Segment.Group}{(found.Segment.Message is { } why ? $": {why}" : "")}")
-                : ("Ready", null);
+                : ("Ready", compute.Message);
         }
 
         return (compute.State == "stopped" ? "Unavailable" : "Starting", compute.Message ?? $"compute is {compute.State}");

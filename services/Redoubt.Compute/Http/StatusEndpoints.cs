@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Serialization;
+using Redoubt.Compute.Postgres;
 using Redoubt.Compute.Runtime;
 using Redoubt.Wal;
 
@@ -23,7 +24,7 @@ public static class StatusEndpoints
     private static string Reason(AgentStatus status) => status.State != "ready" ? status.Message
         : Waiting(status) is { } waiting ? waiting
         : status.Writer?.HasWriteQuorum != true ? "commits cannot reach a write quorum"
-        : status.Message;
+        : string.Join("; ", status.ParametersRejected.Select(p => $"not in force: {p}").Append(status.AdministrationProblem).Append(status.Message).Where(m => m.Length > 0));
 
     /// <summary>What waits for a write quorum longer than a commit ever should; null when nothing does.</summary>
     private static string? Waiting(AgentStatus status)
@@ -50,6 +51,8 @@ public static class StatusEndpoints
             status.PostgresPid,
             status.StartedMs,
             status.PendingRestart,
+            status.ParametersRejected,
+            status.ParametersHash,
             status.EarlierLogBytes + streams.Sum(s => s.BytesSent),
             (long)metrics.Pages.Bytes.Value,
             [.. streams.Select(s => new SegmentDocument(
@@ -71,6 +74,8 @@ internal sealed record StatusDocument(
     int PostgresPid,
     IReadOnlyDictionary<string, long> StartedMs,
     IReadOnlyList<string> PendingRestart,
+    IReadOnlyList<RejectedParameter> ParametersRejected,
+    string ParametersHash,
     long LogBytesSent,
     long PageBytesReceived,
     IReadOnlyList<SegmentDocument> Segments);

@@ -1,4 +1,3 @@
-using Redoubt.Compute.Configuration;
 using Redoubt.Wal;
 
 namespace Redoubt.Compute.Postgres;
@@ -24,6 +23,7 @@ public static class Parameters
         ("logging_collector", "off", "the log goes to stderr"),
         ("log_destination", "stderr", "the log goes to stderr"),
         ("data_directory", null, "the agent builds it"),
+        ("config_file", null, "the agent writes it"),
         ("hba_file", null, "set REDOUBT_HBA_FILE instead"),
         ("ident_file", null, "the agent writes it"),
         ("external_pid_file", null, "the agent watches the process"),
@@ -31,6 +31,7 @@ public static class Parameters
         ("listen_addresses", null, "set REDOUBT_LISTEN_ADDRESSES instead"),
         ("unix_socket_directories", null, "the socket is the agent's"),
         ("unix_socket_permissions", "0700", "the socket is the agent's"),
+        ("unix_socket_group", null, "the socket is the agent's"),
         ("recovery_target", null, "PostgreSQL never recovers by itself here"),
         ("restore_command", null, "PostgreSQL never recovers by itself here"),
         ("primary_conninfo", null, "this is a primary"),
@@ -64,17 +65,13 @@ public static class Parameters
     private static readonly (string Name, string Value)[] Defaults18 = [("file_copy_method", "copy"), ("io_method", "worker")];
 
     /// <summary>Reads <c>name = 'value'</c> lines; values keep their quotes. Later lines win.</summary>
-    /// <exception cref="ConfigurationException">A line is not of that form.</exception>
-    public static IReadOnlyList<(string Name, string Value)> Parse(string? path)
+    /// <returns>The parameters, and the lines that are none.</returns>
+    public static (IReadOnlyList<(string Name, string Value)> Parameters, IReadOnlyList<RejectedParameter> Malformed) Parse(string text)
     {
         var parameters = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        if (path is null || !File.Exists(path))
-        {
-            return [];
-        }
-
+        var malformed = new List<RejectedParameter>();
         int number = 0;
-        foreach (string raw in File.ReadLines(path))
+        foreach (string raw in text.Split('\n'))
         {
             number++;
             string line = raw.Trim();
@@ -91,41 +88,39 @@ public static class Parameters
 
             string value = line[end..].TrimStart();
             value = value.StartsWith('=') ? value[1..].Trim() : value;
-            if (end == 0 || value.Length == 0 || value.Contains('\n', StringComparison.Ordinal))
+            if (end == 0 || value.Length == 0)
             {
-                throw new ConfigurationException($"{path}, line {number}: '{line}' is not name = 'value'.");
+                malformed.Add(new RejectedParameter("", line, $"line {number} of the parameters file, '{line}', is not name = 'value'"));
+                continue;
             }
 
             parameters[line[..end]] = value;
         }
 
-        return [.. parameters.Select(p => (p.Key, p.Value))];
+        return ([.. parameters.Select(p => (p.Key, p.Value))], malformed);
     }
 
-    /// <summary>The whole postgresql.conf: defaults, the user's parameters, then what is fixed. Refused ones are reported, not written.</summary>
-    public static string Render(
-        PgVersion version,
-        IEnumerable<(string Name, string Value)> user,
-        IEnumerable<(string Name, string Value)> agent,
-        Action<string, string> refused)
+    /// <summary>Those of the user's parameters that Redoubt refuses.</summary>
+    public static IReadOnlyList<RejectedParameter> Refused(IEnumerable<(string Name, string Value)> user) =>
+    [
+        .. from p in user
+           let reason = ReasonAgainst(p.Name, p.Value)
+           where reason is not null
+           select new RejectedParameter(p.Name, Unquoted(p.Value), $"{p.Name} is set by Redoubt: {reason}"),
+    ];
+
+    /// <summary>A value as it was meant: without the quotes of the file.</summary>
+    public static string Unquoted(string value) =>
+        value.Length >= 2 && value[0] == '\'' && value[^1] == '\'' ? value[1..^1].Replace("''", "'", StringComparison.Ordinal) : value;
+
+    /// <summary>The whole postgresql.conf: defaults, the user's parameters but those that are refused, then what is fixed.</summary>
+    public static string Render(PgVersion version, IEnumerable<(string Name, string Value)> user, IEnumerable<(string Name, string Value)> agent)
     {
         var text = new System.Text.StringBuilder("# Written by the agent at every start and reload.\n");
         var defaults = version >= PgVersion.Pg18 ? Defaults.Concat(Defaults18) : Defaults;
-        foreach (var (name, value) in defaults)
+        foreach (var (name, value) in defaults.Concat(user.Where(p => ReasonAgainst(p.Name, p.Value) is null)))
         {
             text.Append(name).Append(" = ").Append(value).Append('\n');
-        }
-
-        foreach (var (name, value) in user)
-        {
-            if (ReasonAgainst(name, value) is { } reason)
-            {
-                refused(name, reason);
-            }
-            else
-            {
-                text.Append(name).Append(" = ").Append(value).Append('\n');
-            }
         }
 
         foreach (var (name, value, _) in Fixed)

@@ -20,6 +20,9 @@ public sealed class PostgresServer
     /// <summary>Completes with its exit status.</summary>
     public Task<int> Exited => _exited.Task;
 
+    /// <summary>What it writes to standard error.</summary>
+    public ServerOutput Output { get; } = new();
+
     /// <summary>Starts postgres on a data directory.</summary>
     /// <param name="options">Settings.</param>
     /// <param name="account">Whom it runs as.</param>
@@ -29,7 +32,18 @@ public sealed class PostgresServer
     {
         // setsid: a process group of its own, so that a terminal's Ctrl-C goes to the agent alone, which then stops it in order.
         List<string> command = ["setsid", .. account.Prefix(), Path.Combine(options.PgBin, "postgres"), "-D", options.PgData];
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { WorkingDirectory = options.PgData, UseShellExecute = false };
+        var start = new ProcessStartInfo(command[0], command.Skip(1)) { WorkingDirectory = options.PgData, UseShellExecute = false, RedirectStandardError = true };
+        SetEnvironment(start, environment);
+        var server = new PostgresServer();
+        new Thread(() => server.Run(start)) { Name = "postgres", IsBackground = true }.Start();
+        server.Pid = await server._started.Task.ConfigureAwait(false);
+        return server;
+    }
+
+    /// <summary>Gives PostgreSQL the agent's environment without the agent's settings, and these variables.</summary>
+    internal static void SetEnvironment(ProcessStartInfo start, IReadOnlyDictionary<string, string> environment)
+    {
+        start.Environment.Remove("LD_PRELOAD");
         foreach (string name in start.Environment.Keys.Where(k => k.StartsWith("REDOUBT_", StringComparison.Ordinal) || k.StartsWith("DOTNET", StringComparison.Ordinal)).ToArray())
         {
             start.Environment.Remove(name);
@@ -39,11 +53,6 @@ public sealed class PostgresServer
         {
             start.Environment[name] = value;
         }
-
-        var server = new PostgresServer();
-        new Thread(() => server.Run(start)) { Name = "postgres", IsBackground = true }.Start();
-        server.Pid = await server._started.Task.ConfigureAwait(false);
-        return server;
     }
 
     /// <summary>Fast shutdown: ends sessions, writes a checkpoint, waits until the agent has all log.</summary>
@@ -67,7 +76,9 @@ public sealed class PostgresServer
         {
             using var process = Process.Start(start)!;
             _started.SetResult(process.Id);
+            Output.Follow(process.StandardError.BaseStream);
             process.WaitForExit();
+            Output.WaitForEnd();
             _exited.SetResult(process.ExitCode);
         }
         catch (Exception e)

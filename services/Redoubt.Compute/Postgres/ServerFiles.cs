@@ -19,13 +19,11 @@ public sealed class ServerFiles
 
     private readonly ComputeOptions _options;
     private readonly OsAccount _account;
-    private readonly ILogger _logger;
 
-    public ServerFiles(ComputeOptions options, OsAccount account, ILogger logger)
+    public ServerFiles(ComputeOptions options, OsAccount account)
     {
         _options = options;
         _account = account;
-        _logger = logger;
         string beside = Path.Combine(options.DataDir, "run");
         string own = "redoubt-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataDir)))[..16];
         SocketFolder = Encoding.UTF8.GetByteCount(beside) <= LongestSocketFolder ? beside : Path.Combine(Path.GetTempPath(), own);
@@ -65,11 +63,6 @@ public sealed class ServerFiles
 
     /// <summary>The page in which PostgreSQL and the agent tell each other of the log.</summary>
     public string LogPage => Path.Combine(MemoryFolder, "pgshim.log");
-
-    /// <summary>For Npgsql, over the local socket. It need not read the catalogue of types, which would fetch half of it from storage at every start.</summary>
-    public string ConnectionString => string.Create(
-        CultureInfo.InvariantCulture, $"Host={SocketFolder};Port={_options.Port};Username=postgres;Database=postgres;Pooling=false;Timeout=300;Command Timeout=0;"
-        + $"Server Compatibility Mode=NoTypeLoading");
 
     /// <summary>What the shim reads at start.</summary>
     public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
@@ -113,8 +106,10 @@ public sealed class ServerFiles
     }
 
     /// <summary>Writes postgresql.conf, pg_hba.conf and pg_ident.conf.</summary>
-    /// <exception cref="ConfigurationException">The parameters file is not readable as such.</exception>
-    public void WriteConfiguration(DataDirectory directory)
+    /// <param name="directory">Where.</param>
+    /// <param name="settings">What is in force.</param>
+    /// <param name="isOpen">False: only the agent gets in, over the socket in a folder that nobody else may enter.</param>
+    public void WriteConfiguration(DataDirectory directory, ServerSettings settings, bool isOpen)
     {
         (string, string)[] agent =
         [
@@ -122,13 +117,9 @@ public sealed class ServerFiles
             ("listen_addresses", _options.ListenAddresses),
             ("unix_socket_directories", SocketFolder),
         ];
-        string conf = Parameters.Render(_options.PgVersion, Parameters.Parse(_options.ParametersFile), agent, _logger.ParameterRefused);
-        directory.WriteFile("postgresql.conf", Encoding.UTF8.GetBytes(conf));
-        const string own = "local all postgres trust\n";
-        string hba = _options.HbaFile is { } file
-            ? File.ReadAllText(file)
-            : "local all,replication all trust\nhost all,replication all 127.0.0.1/32 trust\nhost all,replication all ::1/128 trust\n";
-        directory.WriteFile("pg_hba.conf", Encoding.UTF8.GetBytes(own + hba));
+        directory.WriteFile("postgresql.conf", Encoding.UTF8.GetBytes(Parameters.Render(_options.PgVersion, settings.InForce, agent)));
+        const string own = "local all all trust\n";
+        directory.WriteFile("pg_hba.conf", Encoding.UTF8.GetBytes(isOpen ? own + settings.Hba : own));
         directory.WriteFile("pg_ident.conf", []);
     }
 }

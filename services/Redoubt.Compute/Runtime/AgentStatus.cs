@@ -1,3 +1,4 @@
+using Redoubt.Compute.Postgres;
 using Redoubt.Compute.Shipping;
 
 namespace Redoubt.Compute.Runtime;
@@ -7,6 +8,7 @@ public sealed class AgentStatus
 {
     private volatile string _state = "starting";
     private volatile string _message = string.Empty;
+    private volatile Judgement _parameters = new("", []);
 
     public string State => _state;
 
@@ -28,6 +30,18 @@ public sealed class AgentStatus
     /// <summary>Parameters that wait for a restart.</summary>
     public IReadOnlyList<string> PendingRestart { get; set; } = [];
 
+    /// <summary>Parameters of the file that are not in force, and why.</summary>
+    public IReadOnlyList<RejectedParameter> ParametersRejected => _parameters.Rejected;
+
+    /// <summary>SHA-256 of the parameters file that <see cref="ParametersRejected"/> is about, in hexadecimal digits.</summary>
+    public string ParametersHash => _parameters.Hash;
+
+    /// <summary>Why the agent could not set passwords or reload; empty when all is done.</summary>
+    public string AdministrationProblem { get; set; } = string.Empty;
+
+    /// <summary>What PostgreSQL said before it ended last: its status and its last FATAL or PANIC; empty before.</summary>
+    public string LastWords { get; set; } = string.Empty;
+
     /// <summary>Bytes handed to segments in earlier lives.</summary>
     public long EarlierLogBytes { get; set; }
 
@@ -36,4 +50,9 @@ public sealed class AgentStatus
         _message = message;
         _state = state;
     }
+
+    /// <summary>Tells what became of a parameters file.</summary>
+    public void SetParameters(string hash, IReadOnlyList<RejectedParameter> rejected) => _parameters = new Judgement(hash, rejected);
+
+    private sealed record Judgement(string Hash, IReadOnlyList<RejectedParameter> Rejected);
 }

@@ -3,16 +3,19 @@ using Redoubt.Compute.Configuration;
 namespace Redoubt.Compute.Runtime;
 
 /// <summary>
-/// Notices new content of the parameters file and of pg_hba.conf, as a Kubernetes volume brings it, where nobody can send
+/// Notices new content of the parameters file, of pg_hba.conf and of the password files, as a Kubernetes volume brings it, where nobody can send
 /// <c>SIGHUP</c>. Looks every two seconds: such a volume swaps a symbolic link, which file notifications follow badly.
 /// </summary>
-public sealed class ConfigurationWatch(ComputeOptions options, AgentStatus status, Func<CancellationToken, Task> reload)
+/// <param name="options">Names the files.</param>
+/// <param name="status">Says whether PostgreSQL runs.</param>
+/// <param name="reload">Takes what is new; false when it must be tried again.</param>
+public sealed class ConfigurationWatch(ComputeOptions options, AgentStatus status, Func<CancellationToken, Task<bool>> reload)
 {
+    private const int LongestWait = 16; // looks
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
     private string _known = Read(options);
-
-    // The postmaster takes new parameters a moment after it was told, so what waits for a restart is asked once more.
-    private bool _again;
+    private int _wait;
+    private int _left;
 
     /// <summary>Looks until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -31,19 +34,26 @@ public sealed class ConfigurationWatch(ComputeOptions options, AgentStatus statu
         }
     }
 
-    /// <summary>Looks once, and reloads when the content is new and PostgreSQL runs (before that it reads the files itself).</summary>
+    /// <summary>
+    /// Looks once, and reloads when the content is new and PostgreSQL runs (before that it reads the files itself). A reload that failed is repeated: after
+    /// one look, two, four and so on.
+    /// </summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         string now = Read(options);
-        if ((now != _known || _again) && status.State == "ready")
+        bool isNew = now != _known;
+        if (status.State != "ready" || (!isNew && (_wait == 0 || --_left > 0)))
         {
-            _again = now != _known;
-            _known = now;
-            await reload(cancellationToken).ConfigureAwait(false);
+            return;
         }
+
+        _known = now;
+        _wait = await reload(cancellationToken).ConfigureAwait(false) ? 0 : isNew || _wait == 0 ? 1 : Math.Min(2 * _wait, LongestWait);
+        _left = _wait;
     }
 
-    private static string Read(ComputeOptions options) => One(options.ParametersFile) + '\0' + One(options.HbaFile);
+    private static string Read(ComputeOptions options) => string.Join(
+        '\0', new[] { options.ParametersFile, options.HbaFile, options.SuperuserPasswordFile, options.AppPasswordFile }.Select(One));
 
     private static string One(string? path)
     {

@@ -53,8 +53,8 @@ internal static partial class LogMessages
     [LoggerMessage(15, LogLevel.Warning, "{Detail}")]
     public static partial void Warn(this ILogger logger, string detail);
 
-    [LoggerMessage(16, LogLevel.Warning, "Parameter {Name} is not taken: {Reason}")]
-    public static partial void ParameterRefused(this ILogger logger, string name, string reason);
+    [LoggerMessage(16, LogLevel.Warning, "Parameter is not taken: {Parameter}")]
+    public static partial void ParameterRefused(this ILogger logger, string parameter);
 
     [LoggerMessage(17, LogLevel.Error, "Fenced: {Detail}; postgres is killed")]
     public static partial void Fenced(this ILogger logger, string detail);
@@ -65,8 +65,8 @@ internal static partial class LogMessages
     [LoggerMessage(28, LogLevel.Error, "Isolated: {Detail}; connections are closed until storage answers")]
     public static partial void Isolated(this ILogger logger, string detail);
 
-    [LoggerMessage(19, LogLevel.Error, "postgres ended with status {Status}; starting again from storage in {Ms} ms")]
-    public static partial void PostgresDied(this ILogger logger, int status, long ms);
+    [LoggerMessage(19, LogLevel.Error, "{Words}; starting again from storage in {Ms} ms")]
+    public static partial void PostgresDied(this ILogger logger, string words, long ms);
 
     [LoggerMessage(20, LogLevel.Information, "Stopping postgres")]
     public static partial void Stopping(this ILogger logger);
@@ -94,4 +94,10 @@ internal static partial class LogMessages
 
     [LoggerMessage(41, LogLevel.Error, "The agent ends because of an error that nobody expected; please report it")]
     public static partial void Unexpected(this ILogger logger, Exception error);
+
+    [LoggerMessage(29, LogLevel.Warning, "{Problem}")]
+    public static partial void AdministrationFailed(this ILogger logger, string problem);
+
+    [LoggerMessage(30, LogLevel.Warning, "Nobody may log in ({Refusal}): giving the bootstrap superuser its login back in single-user mode")]
+    public static partial void LockedOut(this ILogger logger, string refusal);
 }

@@ -14,6 +14,7 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
     /// <summary>A life shorter than this counts as a quick death.</summary>
     private const int QuickDeathMs = 10_000;
 
+    private readonly ServerSettings _settings = new(options, account, status, logger);
     private PrimaryLife? _life;
     private string _lastWait = string.Empty;
 
@@ -57,18 +58,9 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
         }
     }
 
-    /// <summary>Takes changed parameters.</summary>
-    public async Task ReloadAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await (_life?.ReloadAsync(cancellationToken) ?? Task.CompletedTask).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is ConfigurationException or Npgsql.NpgsqlException or IOException)
-        {
-            logger.Failed($"The parameters were not reloaded: {e.Message}");
-        }
-    }
+    /// <summary>Takes changed parameters, pg_hba.conf and passwords.</summary>
+    /// <returns>False when it must be tried again.</returns>
+    public Task<bool> ReloadAsync(CancellationToken cancellationToken) => _life?.ReloadAsync(cancellationToken) ?? Task.FromResult(true);
 
     void IVolumeOpenerEvents.WaitingForQuorum(string missing)
     {
@@ -112,7 +104,7 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
 
             LifeEnd end;
             long livedMs;
-            await using (var life = _life = new PrimaryLife(options, account, volume, segments, metrics, status, clock, logger))
+            await using (var life = _life = new PrimaryLife(options, account, volume, segments, metrics, status, _settings, clock, logger))
             {
                 end = await life.RunAsync(stop).ConfigureAwait(false);
                 livedMs = life.ReadyAt == 0 ? 0 : Environment.TickCount64 - life.ReadyAt;
@@ -132,8 +124,8 @@ public sealed class PrimaryAgent(ComputeOptions options, OsAccount account, Agen
             long pause = end == LifeEnd.Broken ? 5_000 : quickDeaths <= 1 ? 0 : Math.Min(10_000, 250L << Math.Min(quickDeaths, 8));
             if (end == LifeEnd.Died)
             {
-                status.Set("failed", "postgres ended; starting again from storage");
-                logger.PostgresDied(0, pause);
+                status.Set("failed", $"{status.LastWords}; starting again from storage");
+                logger.PostgresDied(status.LastWords, pause);
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(pause), stop).ConfigureAwait(false);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Npgsql;
 using Redoubt.Compute.Configuration;
 using Redoubt.Compute.Pages;
 using Redoubt.Compute.Postgres;
@@ -21,6 +20,7 @@ internal sealed class PrimaryLife(
     IReadOnlyList<GrpcSegment> segments,
     AgentMetrics metrics,
     AgentStatus status,
+    ServerSettings settings,
     StageClock clock,
     ILogger logger) : IAsyncDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class PrimaryLife(
     private static readonly TimeSpan PatienceWithoutQuorum = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan KeepDiscarded = TimeSpan.FromMinutes(10);
 
-    private readonly ServerFiles _files = new(options, account, logger);
+    private readonly ServerFiles _files = new(options, account);
     private readonly DataDirectory _directory = new(options.PgData, options.PgVersion, account);
     private readonly GroupRouter _router = new(options.Shape.Groups);
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,6 +40,8 @@ internal sealed class PrimaryLife(
     private PostgresServer? _server;
     private LogPage? _page;
     private LogFollower? _follower;
+    private CatalogNames? _names;
+    private Administration? _administration;
 
     /// <summary>When PostgreSQL became ready; 0 before.</summary>
     public long ReadyAt { get; private set; }
@@ -83,37 +85,10 @@ internal sealed class PrimaryLife(
         }
     }
 
-    /// <summary>Writes the configuration again, lets PostgreSQL read it, and finds out what waits for a restart.</summary>
-    public async Task ReloadAsync(CancellationToken cancellationToken)
-    {
-        if (_server is null || ReadyAt == 0)
-        {
-            return;
-        }
-
-        _files.WriteConfiguration(_directory);
-        await using var connection = new NpgsqlConnection(_files.ConnectionString);
-        await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-        await using (var reload = new NpgsqlCommand("SELECT pg_reload_conf()", connection))
-        {
-            await reload.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        }
-
-        await using var another = new NpgsqlConnection(_files.ConnectionString);
-        var pending = new List<string>();
-        await another.OpenAsync(cancellationToken).ConfigureAwait(false);
-        await using (var ask = new NpgsqlCommand("SELECT name FROM pg_settings WHERE pending_restart ORDER BY name", another))
-        await using (var reader = await ask.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
-        {
-            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-            {
-                pending.Add(reader.GetString(0));
-            }
-        }
-
-        status.PendingRestart = pending;
-        logger.Reloaded(pending.Count == 0 ? "none" : string.Join(", ", pending));
-    }
+    /// <summary>Takes changed parameters, pg_hba.conf and passwords.</summary>
+    /// <returns>False when it must be tried again.</returns>
+    public async Task<bool> ReloadAsync(CancellationToken cancellationToken) =>
+        _server is null || ReadyAt == 0 || await _administration!.ReloadAsync(_server, cancellationToken).ConfigureAwait(false);
 
     public async ValueTask DisposeAsync()
     {
@@ -121,6 +96,11 @@ internal sealed class PrimaryLife(
         {
             _server.Kill();
             await _server.Exited.ConfigureAwait(false);
+        }
+
+        if (_administration is not null)
+        {
+            await _administration.DisposeAsync().ConfigureAwait(false);
         }
 
         _follower?.Dispose();
@@ -153,6 +133,7 @@ internal sealed class PrimaryLife(
         status.Set("importing", "making a fresh cluster with initdb");
         logger.Importing();
         string data = await new InitDb(options, account).RunAsync(stop).ConfigureAwait(false);
+        await settings.SettleNewAsync(await File.ReadAllBytesAsync(Path.Combine(data, "global/pg_control"), stop).ConfigureAwait(false), stop).ConfigureAwait(false);
         clock.End("initdb");
         status.Set("importing", "shipping the fresh cluster to storage");
         await new Importer(_writer!, options.PgVersion, _router).ImportAsync(data, stop).ConfigureAwait(false);
@@ -196,7 +177,8 @@ internal sealed class PrimaryLife(
 
         var checkpoint = control.MakeShutdownCheckpoint(options.PgVersion, DateTimeOffset.UtcNow);
         _directory.WriteControl(control, checkpoint);
-        _files.WriteConfiguration(_directory);
+        await settings.SettleAsync(control.MakeControlFile(options.PgVersion, checkpoint), stop).ConfigureAwait(false);
+        _names = new CatalogNames(options.PgData, fetcher);
 
         var router = new RecordRouter(options.PgVersion, _router, control);
         Ship(router, checkpoint);
@@ -227,6 +209,7 @@ internal sealed class PrimaryLife(
     {
         status.Set("recovering", "starting postgres");
         _page = new LogPage(_files.LogPage);
+        _page.SetLease(Math.Max(1, _writer!.LeaseUntilMs));
         var gate = new FlushGate(_page, metrics.Commit);
         status.Gate = gate;
         _follower = new LogFollower(
@@ -237,6 +220,43 @@ internal sealed class PrimaryLife(
             gate,
             new WalStreamReader(options.PgVersion, checkpoint.End, checkpoint.Start) { PartLength = LogFollower.PartLength });
         _follower.Start();
+        _administration = new Administration(
+            new Accounts(options), new AgentLogin(_files, options.Port, _names!), _files, _directory, settings, status, logger);
+        _files.WriteConfiguration(_directory, settings, isOpen: !_administration.ComesFirst);
+        if (!await LaunchAsync(stop).ConfigureAwait(false))
+        {
+            return; // the watch sees it
+        }
+
+        clock.End("postgres");
+        await _writer!.WhenDurableAsync(checkpoint.End).WaitAsync(stop).ConfigureAwait(false);
+        clock.End("quorum");
+        if (_administration.ComesFirst)
+        {
+            var letIn = LetInAsync(stop);
+            if (await Task.WhenAny(letIn, _follower.Ended, _broken.Task, _leaseLost.Task).ConfigureAwait(false) != letIn)
+            {
+                return; // no commit returns any more; the watch sees it
+            }
+
+            await letIn.ConfigureAwait(false);
+            clock.End("accounts");
+        }
+
+        if (!_server!.Exited.IsCompleted)
+        {
+            settings.Proven();
+            _server.Output.IsServing = true;
+            ReadyAt = Environment.TickCount64;
+            status.StartedMs = new Dictionary<string, long>(clock.Stages) { ["total"] = clock.TotalMs };
+            status.Set("ready");
+            logger.Ready(_server.Pid, options.Port, volume.Epoch, clock.TotalMs, clock.ToString());
+        }
+    }
+
+    /// <summary>Starts PostgreSQL and waits until it accepts connections; false when it ends instead.</summary>
+    private async Task<bool> LaunchAsync(CancellationToken stop)
+    {
         _server = await PostgresServer.StartAsync(options, account, _files.Environment).ConfigureAwait(false);
         status.PostgresPid = _server.Pid;
         if (_fenced.Task.IsCompleted)
@@ -247,36 +267,46 @@ internal sealed class PrimaryLife(
         while (!_files.SaysReady)
         {
             stop.ThrowIfCancellationRequested();
-            if (_server.Exited.IsCompleted || _follower.Ended.IsCompleted)
+            if (_server.Exited.IsCompleted || _follower!.Ended.IsCompleted)
             {
-                return; // the watch sees it
+                return false;
             }
 
             await Task.WhenAny(_server.Exited, Task.Delay(ReadyPause, stop)).ConfigureAwait(false);
         }
 
-        clock.End("postgres");
-        await _writer!.WhenDurableAsync(checkpoint.End).WaitAsync(stop).ConfigureAwait(false);
-        clock.End("quorum");
-        var accounts = new Accounts(options, _files.ConnectionString);
-        if (accounts.AreConfigured)
+        return true;
+    }
+
+    /// <summary>Passwords first, then everybody. When no superuser may log in, PostgreSQL is stopped once more to mend that.</summary>
+    private async Task LetInAsync(CancellationToken stop)
+    {
+        try
         {
-            var applying = accounts.ApplyAsync(stop);
-            if (await Task.WhenAny(applying, _server.Exited).ConfigureAwait(false) == applying)
+            await _administration!.EnterAsync(_server!, stop).ConfigureAwait(false);
+        }
+        catch (LockedOutException e)
+        {
+            logger.LockedOut(e.Message);
+            status.Set("recovering", e.Message);
+            _server!.StopFast();
+            await _server.Exited.WaitAsync(stop).ConfigureAwait(false);
+            try
             {
-                await applying.ConfigureAwait(false);
+                await new LoginRepair(new SingleUser(new ServerProgram(options, account)), options.PgData, _files.Environment, _names!).RunAsync(stop).ConfigureAwait(false);
+            }
+            catch (PostgresException failed)
+            {
+                logger.AdministrationFailed(failed.Message); // told in the status too, by what is tried next
             }
 
-            clock.End("accounts");
+            if (!await LaunchAsync(stop).ConfigureAwait(false))
+            {
+                return;
+            }
         }
 
-        if (!_server.Exited.IsCompleted)
-        {
-            ReadyAt = Environment.TickCount64;
-            status.StartedMs = new Dictionary<string, long>(clock.Stages) { ["total"] = clock.TotalMs };
-            status.Set("ready");
-            logger.Ready(_server.Pid, options.Port, volume.Epoch, clock.TotalMs, clock.ToString());
-        }
+        await _administration!.LetInAsync(_server!, stop).ConfigureAwait(false);
     }
 
     private async Task<LifeEnd> WatchAsync(CancellationToken stop)
@@ -313,8 +343,15 @@ internal sealed class PrimaryLife(
             return LifeEnd.Broken;
         }
 
+        bool byItself = _server.Exited.IsCompleted;
         _server.Kill();
-        await _server.Exited.ConfigureAwait(false);
+        int exitStatus = await _server.Exited.ConfigureAwait(false);
+        status.LastWords = $"postgres ended with status {exitStatus}{(_server.Output.Reason is { } words ? $" ({words})" : "")}";
+        if (byItself && ReadyAt == 0)
+        {
+            settings.Died();
+        }
+
         return LifeEnd.Died;
     }
 

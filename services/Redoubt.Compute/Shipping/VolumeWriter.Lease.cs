@@ -20,8 +20,8 @@ public sealed partial class VolumeWriter
     /// <summary>Called once, with the reason, when the lease ran out after it was held.</summary>
     public Action<string>? LeaseLost { get; set; }
 
-    /// <summary>True while the lease holds.</summary>
-    public bool HasLease => BootClock.NowMs <= Volatile.Read(ref _leaseUntilMs);
+    /// <summary>End of the lease, ms of <see cref="BootClock"/>; 0: it was never held.</summary>
+    public ulong LeaseUntilMs => Volatile.Read(ref _leaseUntilMs);
 
     /// <summary>When the epoch was last confirmed by enough copies of a group, ms; 0: not yet.</summary>
     /// <param name="confirmed">When each copy confirmed it last; 0: never. Is sorted.</param>
