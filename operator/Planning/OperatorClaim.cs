@@ -14,6 +14,9 @@ public sealed record OperatorClaim(string Operator, DateTime Said)
     public static readonly TimeSpan Renewal = TimeSpan.FromMinutes(5);
     public static readonly TimeSpan Life = TimeSpan.FromMinutes(15);
 
+    /// <summary>Stands for no operator: the one that was there is being uninstalled and must not come back to the cluster while it ends.</summary>
+    public const string Uninstalled = "uninstalled";
+
     /// <summary>The claim on a cluster; null when there is none that can be read.</summary>
     public static OperatorClaim? On(DatabaseCluster cluster)
     {

@@ -101,6 +101,14 @@ public sealed class ClusterReconciler(
             Forget(key);
             standing[key] = other.Operator;
             Log.StandingAside(log, key.ToString(), other.Operator);
+        }
+        else
+        {
+            return Left();
+        }
+
+        if (other.Operator != OperatorClaim.Uninstalled)
+        {
             await events.RecordAsync(
                 cluster,
                 new PlannedEvent(
@@ -110,7 +118,8 @@ public sealed class ClusterReconciler(
                 cancel);
         }
 
-        return other.Said + OperatorClaim.Life - time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(1);
+        return Left();
+        TimeSpan Left() => other.Said + OperatorClaim.Life - time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(1);
     }
 
     private static bool SameFacts(IReadOnlyList<Refusal> a, IReadOnlyList<Refusal> b) =>

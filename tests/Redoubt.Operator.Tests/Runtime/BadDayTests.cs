@@ -1,4 +1,6 @@
 using Redoubt.Operator.Planning;
+using Redoubt.Operator.Reconcile;
+using Redoubt.Operator.Runtime;
 using Redoubt.TestCluster;
 using Redoubt.TestCluster.Api;
 
@@ -64,6 +66,26 @@ public sealed class BadDayTests
         await harness.UntilAsync(() => harness.Cluster()?.Status?.Primary == "demo-compute-2", () => "the first goes on");
         await harness.ReadyAsync();
         Assert.Equal(0, harness.Metrics.ApiRequests.WithLabels("apply").Value); // the second's
+    }
+
+    [Fact]
+    public async Task Uninstalling_is_refused_while_there_are_clusters_and_by_force_lets_them_be_deleted()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 1}}");
+        await harness.ReadyAsync();
+        using var client = harness.Client();
+        using var output = new StringWriter();
+        Assert.Equal(1, await Uninstall.RunAsync(new KubeApi(client), null, [], force: false, output, output));
+        Assert.Contains("kubectl -n default delete dbc demo", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(0, await Uninstall.RunAsync(new KubeApi(client), null, ["default"], force: false, output, output));
+        Assert.Equal(0, await Uninstall.RunAsync(new KubeApi(client), null, [], force: true, output, output));
+        await harness.UntilAsync(() => harness.Cluster()?.Metadata.Annotations?[Names.OperatorAnnotation].StartsWith("uninstalled", StringComparison.Ordinal) == true, () => "it is let go");
+        await Task.Delay(1500); // a span that is observed: the operator, which still runs, must not take it up again
+        await harness.StopOperatorAsync();
+        Assert.Equal("demo-compute-1", harness.Pods(Names.Compute).Single().Name());
+        harness.Registry.Delete(harness.ClusterType, "default", "demo", new DeleteOptions());
+        Assert.Null(harness.Cluster());
     }
 
     [Fact]
