@@ -51,7 +51,7 @@ public sealed class OutageTests
             File.Delete(kubeconfig);
         }
 
-        int Leaders() => ports.Count(p => Metrics(p).Contains("redoubt_operator_leader 1", StringComparison.Ordinal));
+        int Leaders() => ports.Count(p => Metrics(p).Contains("\nredoubt_operator_leader 1", StringComparison.Ordinal));
 
         string Metrics(int port)
         {
