@@ -130,7 +130,8 @@ internal static class StatusPlan
     {
         if (rejected is { Count: > 0 })
         {
-            draft.Problems.Add(new Problem("ParametersInvalid", RejectionSentence(rejected)));
+            // A new cluster has no set that was ever in force, and waits for one.
+            draft.Problems.Add(new Problem("ParametersInvalid", RejectionSentence(rejected), Blocks: report?.State == "failed"));
         }
 
         if (!string.IsNullOrEmpty(report?.AdministrationProblem))

@@ -130,6 +130,13 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
             if (target.IsCompute)
             {
                 var compute = await http.GetFromJsonAsync<ComputeReport>(target.Address, limit.Token);
+                if (compute is { State: "failed", Message.Length: > 0 })
+                {
+                    // It starts again within a second, and what it said is gone then.
+                    target.LastFailure = compute.Message;
+                }
+
+                compute = compute is null || compute.LastWords is { Length: > 0 } ? compute : compute with { LastWords = target.LastFailure };
                 target.Report = new PodReport(null, compute, null, target.Report?.Compute?.Vdl);
             }
             else
@@ -168,6 +175,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
         public bool IsCompute { get; } = isCompute;
         public string? Node { get; } = node;
         public TimeSpan Pace { get; set; }
+        public string? LastFailure { get; set; }
         public Uri Address { get; } = address;
         public TimeSpan Period { get; set; } = Busy;
         public DateTimeOffset Due { get; set; }

@@ -31,6 +31,8 @@ public static class SecretBuilder
 
     private static V1Secret Credentials(DatabaseCluster cluster, string name, string user, string password, string database, V1Secret? before)
     {
+        // The agent takes a file's last line end for none of the password, and a verifier for what it is: nobody can connect with it.
+        var shown = password.StartsWith("SCRAM-SHA-256$", StringComparison.Ordinal) ? null : Escaped(password.TrimEnd('\r', '\n'));
         var host = $"{Names.ReadWriteService(cluster.Metadata.Name)}.{cluster.Metadata.NamespaceProperty}.svc";
         var values = new Dictionary<string, string>
         {
@@ -39,8 +41,8 @@ public static class SecretBuilder
             ["host"] = host,
             ["port"] = Ports.Postgres.ToString(),
             ["dbname"] = database,
-            ["uri"] = $"postgresql://{Escaped(user)}:{Escaped(password)}@{host}:{Ports.Postgres}/{Escaped(database)}",
-            ["jdbc-uri"] = $"jdbc:postgresql://{host}:{Ports.Postgres}/{Escaped(database)}?user={Escaped(user)}&password={Escaped(password)}",
+            ["uri"] = $"postgresql://{Escaped(user)}{(shown is null ? "" : ":" + shown)}@{host}:{Ports.Postgres}/{Escaped(database)}",
+            ["jdbc-uri"] = $"jdbc:postgresql://{host}:{Ports.Postgres}/{Escaped(database)}?user={Escaped(user)}{(shown is null ? "" : "&password=" + shown)}",
         };
         foreach (var key in (string[])["uri", "jdbc-uri"])
         {

@@ -60,7 +60,7 @@ public sealed class DesiredStateTests
         string Value(string key) => Encoding.UTF8.GetString(Convert.FromBase64String(harness.Registry.Get(BuiltInTypes.Secrets, "default", "demo-app").Text("data", key)!));
         var (uri, hash) = (Value("uri"), Hash());
         var secret = harness.Registry.Get(BuiltInTypes.Secrets, "default", "demo-app").Clone();
-        secret["data"]!["password"] = Convert.ToBase64String("p@ss/w#rd%20:x?y"u8);
+        secret["data"]!["password"] = Convert.ToBase64String("p@ss/w#rd%20:x?y\n"u8);
         harness.Registry.Update(BuiltInTypes.Secrets, "default", "demo-app", secret, "", new WriteOptions("somebody"));
         await harness.UntilAsync(() => Hash() != hash, () => "the pod is told");
         Assert.Equal(uri, Value("uri"));
