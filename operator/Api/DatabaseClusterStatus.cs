@@ -32,6 +32,12 @@ public sealed class DatabaseClusterStatus
     /// <summary>Image of the newest compute pod; a replacement during an image upgrade keeps it until storage is through.</summary>
     [JsonPropertyName("computeImage")] public string? ComputeImage { get; set; }
 
+    /// <summary>Image of the compute pod that last served.</summary>
+    [JsonPropertyName("lastGoodComputeImage")] public string? LastGoodComputeImage { get; set; }
+
+    /// <summary>Image that the spec names and that could not be had; it is not tried again.</summary>
+    [JsonPropertyName("failedComputeImage")] public string? FailedComputeImage { get; set; }
+
     /// <summary>How PostgreSQL last ended without the pod's doing so, as it was told.</summary>
     [JsonPropertyName("lastRestart")] public string? LastRestart { get; set; }
 

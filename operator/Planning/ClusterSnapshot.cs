@@ -32,6 +32,9 @@ public sealed record ClusterSnapshot
     /// <summary>What the API server refused when it was last asked.</summary>
     public IReadOnlyList<Refusal> Refusals { get; init; } = [];
 
+    /// <summary>Hashes of pod specs that the server has said it would take; null: every one.</summary>
+    public IReadOnlySet<string>? AcceptedPods { get; init; }
+
     /// <summary>Values of Secrets that have been deleted since this operator started, by name and key.</summary>
     public IReadOnlyDictionary<string, string> LostSecrets { get; init; } = new Dictionary<string, string>();
 }

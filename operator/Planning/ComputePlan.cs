@@ -23,7 +23,7 @@ internal static class ComputePlan
         draft.ComputeGeneration = Math.Max(
             draft.OldStatus.ComputeGeneration ?? 0,
             draft.ComputePods.Select(p => Names.ComputeGeneration(draft.Name, p.Metadata.Name)).DefaultIfEmpty(0).Max());
-        var image = draft.StorageIsCurrent ? draft.ComputeImage : draft.OldStatus.ComputeImage ?? draft.ComputeImage;
+        var image = ImageFallback.Choose(draft);
         draft.ChosenComputeImage = draft.OldStatus.ComputeImage;
 
         var living = draft.ComputePods.Where(p => !p.IsTerminating() && !p.IsTerminal()).ToList();
@@ -41,11 +41,12 @@ internal static class ComputePlan
                 var silences = reason.Reason == SilencePlan.Reason ? SilencePlan.Count(draft, current) + 1 : 0;
                 draft.DeletePod(current, reason.Message, new PlannedEvent(reason.Warning, reason.Reason, $"The compute pod is replaced: {reason.Message}"));
                 draft.Activities.Add($"Replacing the compute pod: {reason.Message}");
-                Start(draft, image, 0, $"it replaces {current.Metadata.Name}", silences);
+                Start(draft, reason.Reason == "ComputeImageFailed" ? ImageFallback.Choose(draft) : image, 0, $"it replaces {current.Metadata.Name}", silences);
                 return;
             }
 
             Keep(draft, current);
+            ImageFallback.Remember(draft, current);
             return;
         }
 
@@ -172,12 +173,17 @@ internal static class ComputePlan
         if (!PlanDraft.IsCurrent(pod, wanted))
         {
             // While storage is being upgraded `wanted` has the old image; compute follows when storage is through.
-            if (!pod.IsReady() || draft.StorageIsCurrent)
+            if (!pod.IsReady() || (draft.StorageIsCurrent && draft.WouldBeTaken(wanted)))
             {
                 return ("ComputeUpgrading", "the spec asks for another pod (image, resources or placement)", false);
             }
 
-            draft.Activities.Add("Waiting for storage before the compute pod is replaced");
+            draft.Activities.Add(draft.StorageIsCurrent ? "Waiting until the server would take the new compute pod" : "Waiting for storage before the compute pod is replaced");
+        }
+
+        if (ImageFallback.IsCalledFor(draft, pod) is { } without)
+        {
+            return ("ComputeImageFailed", without, true);
         }
 
         if (SecretsPlan.HasOldSharedSecret(draft, pod))

@@ -95,6 +95,10 @@ public sealed class PlanDraft
     public long ComputeGeneration { get; set; }
     public string? ChosenComputeImage { get; set; }
 
+    /// <summary>Filled in by <see cref="ImageFallback"/>: the image that last served, and the one that the spec names and no node could get.</summary>
+    public string? LastGoodComputeImage { get; set; }
+    public string? FailedComputeImage { get; set; }
+
     /// <summary>Filled in by <see cref="StoragePlan"/>: whether every storage pod is what the spec asks for.</summary>
     public bool StorageIsCurrent { get; set; }
 
@@ -164,6 +168,18 @@ public sealed class PlanDraft
     /// <summary>The zone that a copy is in: that of its node, else the one that its volume is for.</summary>
     public string? ZoneOf(CopyState copy) =>
         copy.Pod?.Spec?.NodeName is { Length: > 0 } name && nodes.GetValueOrDefault(name)?.Metadata.Label(Spec.Storage.TopologyKey) is { Length: > 0 } zone ? zone : copy.Zone;
+
+    /// <summary>Whether the server would take a pod in the place of one that serves; asks it when that is not known.</summary>
+    public bool WouldBeTaken(V1Pod pod)
+    {
+        if (Snapshot.AcceptedPods?.Contains(pod.Metadata.Annotation(Names.SpecHashAnnotation) ?? "") != false)
+        {
+            return true;
+        }
+
+        Steps.Add(new PlanStep.CheckPod(pod));
+        return false;
+    }
 
     /// <summary>Whether the server refused to make pods of a role when it was last asked.</summary>
     public bool IsRefused(string role) => Snapshot.Refusals.Any(r => r.Subject == Refusal.PodsOf(role));

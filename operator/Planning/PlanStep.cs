@@ -27,6 +27,9 @@ public abstract record PlanStep(string Why)
     /// <param name="Why">The reason in words.</param>
     public sealed record Delete(ResourceType Type, ObjectKey Key, string? Uid, int? GraceSeconds, string Why) : PlanStep(Why);
 
+    /// <summary>Ask the server whether it would take a pod, before one that serves makes way for it.</summary>
+    public sealed record CheckPod(k8s.Models.V1Pod Pod) : PlanStep("");
+
     /// <summary>Set annotations of a pod.</summary>
     public sealed record AnnotatePod(ObjectKey Key, IReadOnlyDictionary<string, string> Annotations, string Why) : PlanStep(Why);
 

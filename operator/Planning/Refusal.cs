@@ -18,7 +18,7 @@ public sealed record Refusal(string Subject, int Times, KubeApiException Error)
     public Problem ToProblem()
     {
         var blocks = Subject.StartsWith("Pod ", StringComparison.Ordinal) || Subject.StartsWith("PersistentVolumeClaim ", StringComparison.Ordinal);
-        var message = Error.Message;
+        var message = Subject.StartsWith("changed Pod ", StringComparison.Ordinal) ? $"The changed spec is not brought to the pods, because a new one would be refused: {Error.Message}" : Error.Message;
         bool Says(string words) => message.Contains(words, StringComparison.OrdinalIgnoreCase);
         return Error.Reason == "NameTaken" ? new Problem("NameTaken", message, blocks)
             : Error.Causes.Contains("NamespaceTerminating") || Says("because it is being terminated")

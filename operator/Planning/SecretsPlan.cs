@@ -59,7 +59,7 @@ internal static class SecretsPlan
         if (existing is null)
         {
             // Created, not applied: should one exist that was not seen yet, its password must win.
-            PlannedEvent[] told = !draft.WasOpened ? []
+            PlannedEvent[] told = draft.OldStatus.ComputeGeneration is null ? []
                 : [known is not null
                     ? new PlannedEvent(true, "SecretRestored", $"Secret {name} was deleted and is made again with the same {key}")
                     : new PlannedEvent(true, "SecretRenewed", $"Secret {name} is gone and is made again with a new {key}; PostgreSQL takes it over: read it again")];

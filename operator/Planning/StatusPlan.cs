@@ -67,6 +67,8 @@ internal static class StatusPlan
             Primary = draft.Primary,
             ComputeGeneration = draft.ComputeGeneration > 0 ? draft.ComputeGeneration : null,
             ComputeImage = draft.ChosenComputeImage,
+            LastGoodComputeImage = draft.LastGoodComputeImage ?? draft.OldStatus.LastGoodComputeImage,
+            FailedComputeImage = draft.FailedComputeImage,
             LastRestart = restart,
             StorageSize = LargestSize(draft),
             Service = Names.ReadWriteService(draft.Name),

@@ -32,7 +32,7 @@ internal static class StorageRollPlan
         }
 
         var next = outdated[0];
-        if (draft.Copies.Where(c => c.Index != next.Index).All(c => c.IsComplete(draft.Groups)))
+        if (draft.Copies.Where(c => c.Index != next.Index).All(c => c.IsComplete(draft.Groups)) && draft.WouldBeTaken(wanted[next.Index]))
         {
             draft.DeletePod(
                 next.Pod!, $"{next.Name} is replaced by what the spec asks for; all others are complete",

@@ -55,6 +55,7 @@ public sealed class ClusterReconciler(
             StorageClasses = [.. caches.StorageClasses.All],
             Reports = monitor.Reports(key),
             SlowStorage = monitor.SlowStorage(),
+            AcceptedPods = executor.AcceptedPods,
             Refusals = refusals.Of(key),
             LostSecrets = caches.LostSecrets(key),
         };
@@ -89,6 +90,11 @@ public sealed class ClusterReconciler(
 
         var busy = plan.Status?.Conditions?.Any(c => (c.Type == ConditionTypes.Progressing && c.Status == "True") || (c.Type == ConditionTypes.Degraded && c.Status == "True")) == true;
         monitor.Track(key, pods, busy);
+        if (plan.Steps.OfType<PlanStep.CheckPod>().Any() && !refused.Any(r => r.Subject.StartsWith("changed Pod ", StringComparison.Ordinal)))
+        {
+            return TimeSpan.FromMilliseconds(50); // it would be taken: go on
+        }
+
         return new[] { plan.CheckAgainAfter, refusals.NextTry(key), plan.Status is null ? null : OperatorClaim.Renewal }.Where(t => t is not null).Min();
     }
 

@@ -18,6 +18,12 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
     /// <summary>Reason of a refusal that is our own: somebody else's object has a name that the cluster needs.</summary>
     public const string NameTaken = "NameTaken";
 
+    /// <summary>Hashes of pod specs that the server would take, with the cluster that asked.</summary>
+    private readonly ConcurrentDictionary<string, ObjectKey> accepted = new();
+
+    /// <summary>Hashes of pod specs that the server has said it would take, for any cluster.</summary>
+    public IReadOnlySet<string> AcceptedPods => accepted.Keys.ToHashSet();
+
     /// <summary>By kind and name: what was applied last and the version that came of it, which no watch needs to confirm.</summary>
     private readonly ConcurrentDictionary<(ResourceType Type, ObjectKey Key), (string Hash, string Version)> applied = new();
 
@@ -72,6 +78,7 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
             PlanStep.Create { Object: V1PersistentVolumeClaim } => ("PersistentVolumeClaim " + Names.Storage, generation),
             PlanStep.Create { Object: var o } => ($"{ResourceType.Of(o).Kind} {o.Metadata.Name}", generation),
             PlanStep.Delete d => ($"deletion of {d.Type.Kind} {d.Key.Name}", d.Uid ?? generation),
+            PlanStep.CheckPod c => ($"changed Pod {c.Pod.Role()}", c.Pod.Metadata.Annotation(Names.SpecHashAnnotation) ?? ""),
             PlanStep.AnnotatePod a => ($"annotation of Pod {a.Key.Name}", string.Join(',', a.Annotations.Values)),
             _ => ("finalizer", generation),
         };
@@ -89,6 +96,10 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
                 break;
             case PlanStep.Delete delete:
                 await DeleteAsync(cluster, delete, cancel);
+                break;
+            case PlanStep.CheckPod check:
+                await api.CheckAsync(check.Pod, cancel);
+                accepted[check.Pod.Metadata.Annotation(Names.SpecHashAnnotation)!] = ObjectKey.Of(cluster);
                 break;
             case PlanStep.AnnotatePod annotate:
                 await AnnotateAsync(cluster, annotate, cancel);
@@ -110,6 +121,10 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
         }
 
         refusals.Keep(cluster, new HashSet<string>());
+        foreach (var hash in accepted.Where(a => a.Value == cluster).Select(a => a.Key).ToList())
+        {
+            accepted.TryRemove(hash, out _);
+        }
     }
 
     private async Task ApplyAsync(DatabaseCluster cluster, PlanStep.Apply step, List<PlannedEvent> events, CancellationToken cancel)

@@ -156,6 +156,17 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         return SendForMetadataAsync("create", HttpMethod.Post, path, KubernetesJson.Serialize(Stamp(value, type)), "application/json", cancel);
     }
 
+    /// <summary>Whether the server would take a pod of this kind beside those that exist; nothing is made.</summary>
+    /// <exception cref="KubeApiException">It would not; the message says why.</exception>
+    public async Task CheckAsync(V1Pod pod, CancellationToken cancel)
+    {
+        // Under another name: one that exists would be refused for its name.
+        var copy = KubernetesJson.Deserialize<V1Pod>(KubernetesJson.Serialize(Stamp(pod, ResourceType.Pods)));
+        copy.Metadata.Name = pod.Metadata.Name + "-check";
+        var path = ResourceType.Pods.CollectionPath(pod.Metadata.NamespaceProperty) + new Query().Add("fieldManager", FieldManager).Add("dryRun", "All");
+        await SendForMetadataAsync("check", HttpMethod.Post, path, KubernetesJson.Serialize(copy), "application/json", cancel);
+    }
+
     /// <summary>Server-side apply: makes the fields that <paramref name="value"/> holds ours and equal to it.</summary>
     /// <param name="value">Object with only the fields that the operator means to own.</param>
     /// <param name="cancel">Gives up.</param>

@@ -60,7 +60,7 @@ public sealed class OrdinaryWeekTests(InstalledFixture installed)
     public async Task A_quota_that_refuses_pods_is_told_and_gives_way_when_it_is_raised()
     {
         var database = await NewNamespaceAsync("quota");
-        await Target.KubectlAsync(null, "-n", database.Namespace, "create", "quota", "q", "--hard=pods=1");
+        Assert.Contains("created", await database.ApplyAsync("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '1'}}}"));
         Assert.Contains("created", await database.ApplyAsync(Small));
         await Wait.UntilAsync(async () => await PhaseAsync(database) is "Waiting: quota", TimeSpan.FromMinutes(2), database.StoryAsync);
         Assert.Contains("raise the quota", (await database.ConditionAsync("Degraded")).Message);
@@ -69,6 +69,33 @@ public sealed class OrdinaryWeekTests(InstalledFixture installed)
         await database.IsWholeAsync();
         Assert.Equal("small-compute-1", (await database.PodsAsync("compute")).Single().Name());
         await Target.KubectlAsync(null, "delete", "namespace", database.Namespace, "--wait=false");
+    }
+
+    [Fact]
+    public async Task A_user_without_a_name_makes_a_database()
+    {
+        var ns = (await NewNamespaceAsync("uid")).Namespace;
+        var image = (await (await installed.StandardAsync()).PodsAsync("compute"))[0].Spec.Containers[0].Image;
+        Assert.Contains("created", await Target.KubectlAsync($$"""
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: nameless}
+            spec:
+              restartPolicy: Never
+              automountServiceAccountToken: false
+              securityContext: {runAsNonRoot: true, runAsUser: 1000660000, runAsGroup: 0, seccompProfile: {type: RuntimeDefault}}
+              containers:
+                - name: initdb
+                  image: {{image}}
+                  command: [/redoubt/start, /usr/lib/postgresql/17/bin/initdb, --pgdata=/tmp/data, --username=postgres, --auth=trust, --no-sync]
+                  securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+                  volumeMounts: [{name: tmp, mountPath: /tmp}]
+              volumes: [{name: tmp, emptyDir: {}}]
+            """, "-n", ns, "apply", "-f", "-"));
+        await Wait.UntilAsync(async () => (await Target.Client.ReadNamespacedPodAsync("nameless", ns)).Status?.Phase is "Succeeded" or "Failed", TimeSpan.FromMinutes(2), () => Target.LogAsync(ns, "nameless"));
+        var log = await Target.LogAsync(ns, "nameless");
+        Assert.True((await Target.Client.ReadNamespacedPodAsync("nameless", ns)).Status.Phase == "Succeeded", log);
+        await Target.KubectlAsync(null, "delete", "namespace", ns, "--wait=false");
     }
 
     [Fact]

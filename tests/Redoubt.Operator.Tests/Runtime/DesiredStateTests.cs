@@ -104,6 +104,49 @@ public sealed class DesiredStateTests
         await harness.UntilAsync(() => harness.Events("SecretRenewed").Count == 1, () => "an event tells it");
     }
 
+    [Theory]
+    [InlineData("compute: {resources: {requests: {cpu: 2}, limits: {cpu: 1}}}")]
+    [InlineData("storage: {copies: 3, resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}")]
+    public async Task A_change_that_the_server_would_refuse_leaves_the_pods_alone(string change)
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 3}}");
+        await harness.ReadyAsync();
+        var uids = harness.Registry.List(BuiltInTypes.Pods, "default").Select(p => p.Uid()).Order().ToList();
+        harness.Registry.Webhook = (type, value) =>
+        {
+            if (type == BuiltInTypes.Pods && value.Objects("spec", "containers").Any(c => c.At("resources", "limits") is not null))
+            {
+                throw ApiException.Denied("policy.example.com", "requests must not be above limits");
+            }
+        };
+        harness.Apply(change.StartsWith("storage", StringComparison.Ordinal) ? $"{{{change}}}" : $"{{storage: {{copies: 3}}, {change}}}");
+        await harness.UntilAsync(() => harness.Cluster()?.Status?.Phase == "Degraded: webhook", () => $"the refusal shows: {harness.Cluster()?.Status?.Phase}");
+        await Task.Delay(1000); // a span that is observed
+        Assert.Equal(uids, harness.Registry.List(BuiltInTypes.Pods, "default").Select(p => p.Uid()).Order());
+        harness.Apply("{storage: {copies: 3}}");
+        await harness.ReadyAsync();
+        Assert.Equal(uids, harness.Registry.List(BuiltInTypes.Pods, "default").Select(p => p.Uid()).Order());
+    }
+
+    [Fact]
+    public async Task A_compute_image_that_cannot_be_had_gives_way_to_the_one_that_served()
+    {
+        await using var harness = await OperatorHarness.StartAsync();
+        harness.Apply("{storage: {copies: 1}}");
+        await harness.ReadyAsync();
+        harness.Node.BrokenImages["redoubt-compute:typo"] = true;
+        harness.Apply("{storage: {copies: 1}, images: {compute: 'redoubt-compute:typo'}}");
+        await harness.UntilAsync(
+            () => harness.Cluster()?.Status is { Phase: "Degraded: image", Primary: "demo-compute-3" } && OperatorHarness.Is(harness.Cluster(), ConditionTypes.Ready),
+            () => $"PostgreSQL goes on: {harness.Cluster()?.Status?.Phase} {harness.Cluster()?.Status?.Primary}");
+        Assert.Contains("goes on with redoubt-compute:1-pg17", harness.Cluster()!.Status!.Message, StringComparison.Ordinal);
+        harness.Apply("{storage: {copies: 1}, images: {compute: 'redoubt-compute:2'}}");
+        await harness.UntilAsync(() => harness.Cluster()?.Status?.ComputeImage == "redoubt-compute:2", () => "another image is tried");
+        await harness.ReadyAsync();
+        Assert.Null(harness.Cluster()!.Status!.FailedComputeImage);
+    }
+
     [Fact]
     public async Task A_size_that_the_volumes_cannot_have_can_be_written_back()
     {
