@@ -69,8 +69,8 @@ libraries() { # libraries ROOT: what its binaries are linked with and does not h
     done
 }
 
-config() { # config FOLDER ENTRYPOINT
-  printf '{"Entrypoint":["%s"],"Env":{"PATH":"/usr/bin:/bin","DOTNET_TieredPGO":"0","DOTNET_EnableDiagnostics":"0","DOTNET_TC_CallCountingDelayMs":"7D0","DOTNET_GCgen0MaxBudget":"1000000","MALLOC_ARENA_MAX":"2","LANG":"C.UTF-8"},"User":"10001"}\n' "$2" >"$1/config.json"
+config() { # config FOLDER ENTRYPOINT, words as in JSON
+  printf '{"Entrypoint":[%s],"Env":{"PATH":"/usr/bin:/bin","DOTNET_TieredPGO":"0","DOTNET_EnableDiagnostics":"0","DOTNET_TC_CallCountingDelayMs":"7D0","DOTNET_GCgen0MaxBudget":"1000000","MALLOC_ARENA_MAX":"2","LANG":"C.UTF-8"},"User":"10001"}\n' "$2" >"$1/config.json"
 }
 
 image() { # image NAME ENTRYPOINT: swaps the finished folder in
@@ -99,7 +99,7 @@ base "$root"
 runtime "$root"
 service "$root/redoubt" services/Redoubt.Storage
 service "$root/redoubt" operator
-image redoubt /redoubt/Redoubt.Storage
+image redoubt '"/redoubt/Redoubt.Storage"'
 
 service "$work/redoubt-agent" services/Redoubt.Compute
 "$here/pgshim.sh" "$work/redoubt-agent/pgshim.so"
@@ -108,6 +108,9 @@ for major in "${majors[@]}"; do
   base "$root"
   runtime "$root"
   cp -a "$work/redoubt-agent" "$root/redoubt"
+  install -m 755 "$here/start.sh" "$root/redoubt/start"
+  mv "$root/etc/passwd" "$root/etc/passwd.image"
+  ln -s /tmp/passwd "$root/etc/passwd"
   given=REDOUBT_PG_BIN_$major
   postgres=${!given:-$home/postgres-$major/bin}/..
   if [ -e "$postgres/share/postgresql/postgres.bki" ] || [ -e "$postgres/share/postgres.bki" ]; then
@@ -116,6 +119,6 @@ for major in "${majors[@]}"; do
   else
     "$here/postgres.sh" "$major" "$root/usr/lib/postgresql/$major"
   fi
-  image "redoubt-compute-pg$major" /redoubt/Redoubt.Compute
+  image "redoubt-compute-pg$major" '"/redoubt/start","/redoubt/Redoubt.Compute"'
 done
 rm -rf "$work"

@@ -17,6 +17,18 @@ public sealed record OperatorOptions
     /// <summary><c>REDOUBT_WATCH_NAMESPACE</c>: the only namespace whose clusters are looked after; all when null.</summary>
     public string? WatchNamespace { get; init; }
 
+    /// <summary><c>REDOUBT_EXCLUDE_NAMESPACES</c>: namespaces, separated by commas, whose clusters are left alone.</summary>
+    public IReadOnlySet<string> ExcludeNamespaces { get; init; } = new HashSet<string>();
+
+    /// <summary><c>REDOUBT_LEASE_NAME</c>: name of the Lease that the replicas of this operator share, and with the namespace the name of the operator.</summary>
+    public string LeaseName { get; init; } = "redoubt-operator";
+
+    /// <summary>Namespace and name of this operator, the same for all its replicas.</summary>
+    public string Name => $"{Namespace}/{LeaseName}";
+
+    /// <summary><c>REDOUBT_RUN_AS_USER</c>: user and group id of the clusters' pods; null (<c>none</c>) leaves the choice to the Kubernetes cluster.</summary>
+    public long? RunAsUser { get; init; } = 10001;
+
     /// <summary><c>POD_NAME</c>: who this process is in the leader election.</summary>
     public string Identity { get; init; } = Environment.MachineName;
 
@@ -36,6 +48,12 @@ public sealed record OperatorOptions
             throw new InvalidOperationException($"REDOUBT_LEADER_ELECTION is '{leaderElection}'; write true or false.");
         }
 
+        var user = Optional("REDOUBT_RUN_AS_USER") ?? "10001";
+        if (user != "none" && !(long.TryParse(user, out var id) && id > 0))
+        {
+            throw new InvalidOperationException($"REDOUBT_RUN_AS_USER is '{user}'; write the number of a user other than root, or none.");
+        }
+
         return new OperatorOptions
         {
             StorageImage = Required("REDOUBT_STORAGE_IMAGE", "redoubt:0.1.0"),
@@ -46,6 +64,9 @@ public sealed record OperatorOptions
             },
             Namespace = Optional("POD_NAMESPACE") ?? "redoubt-system",
             WatchNamespace = Optional("REDOUBT_WATCH_NAMESPACE"),
+            ExcludeNamespaces = (Optional("REDOUBT_EXCLUDE_NAMESPACES") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToHashSet(),
+            LeaseName = Optional("REDOUBT_LEASE_NAME") ?? "redoubt-operator",
+            RunAsUser = user == "none" ? null : long.Parse(user, System.Globalization.CultureInfo.InvariantCulture),
             Identity = Optional("POD_NAME") ?? $"{Environment.MachineName}-{Environment.ProcessId}",
             LeaderElection = elect,
             HttpListen = Optional("REDOUBT_HTTP_LISTEN") ?? "0.0.0.0:8080",

@@ -10,6 +10,11 @@ using Redoubt.Operator;
 using Redoubt.Operator.Reconcile;
 using Redoubt.Operator.Runtime;
 
+if (args is ["uninstall", .. var words])
+{
+    return await Uninstall.RunAsync(words, Console.Out, Console.Error);
+}
+
 // Settings come from the environment; files are not watched: the working directory may be the root of everything.
 var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
 {

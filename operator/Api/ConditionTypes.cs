@@ -18,5 +18,8 @@ public static class ConditionTypes
     /// <summary>Something is wrong that needs a look, or that heals but weakens the cluster meanwhile.</summary>
     public const string Degraded = "Degraded";
 
-    public static readonly IReadOnlyList<string> All = [Ready, StorageHealthy, WriteQuorum, Progressing, Degraded];
+    /// <summary>Every parameter of the spec is one that PostgreSQL takes.</summary>
+    public const string ParametersValid = "ParametersValid";
+
+    public static readonly IReadOnlyList<string> All = [Ready, StorageHealthy, WriteQuorum, ParametersValid, Progressing, Degraded];
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Redoubt.Operator.Api;
@@ -8,6 +9,6 @@ public sealed class PostgresSpec
     /// <summary>Major version, 17 or 18.</summary>
     [JsonPropertyName("version")] public int Version { get; set; } = 17;
 
-    /// <summary>PostgreSQL parameters by lower-case name; the custom resource's rules refuse those that Redoubt fixes.</summary>
-    [JsonPropertyName("parameters")] public IDictionary<string, string>? Parameters { get; set; }
+    /// <summary>PostgreSQL parameters by name: text, numbers or booleans. The custom resource's rules refuse those that Redoubt fixes.</summary>
+    [JsonPropertyName("parameters")] public IDictionary<string, JsonElement>? Parameters { get; set; }
 }

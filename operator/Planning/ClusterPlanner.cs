@@ -17,9 +17,10 @@ public static class ClusterPlanner
             return DeletionPlan.Plan(draft);
         }
 
-        if (snapshot.Cluster.Metadata.Finalizers?.Contains(Names.Finalizer) != true)
+        var me = snapshot.Options.Name;
+        if (snapshot.Cluster.Metadata.Finalizers?.Contains(Names.Finalizer) != true || OperatorClaim.IsDue(snapshot.Cluster, me, snapshot.Now))
         {
-            draft.Steps.Add(new PlanStep.SetFinalizer(true));
+            draft.Steps.Add(new PlanStep.SetFinalizer(true, new OperatorClaim(me, snapshot.Now).ToString()));
         }
 
         if (RetainedVolumesPlan.Refuses(draft))
@@ -27,10 +28,16 @@ public static class ClusterPlanner
             return StatusPlan.Finish(draft);
         }
 
+        foreach (var refusal in snapshot.Refusals.Where(r => r.IsTold))
+        {
+            draft.Problems.Add(refusal.ToProblem());
+        }
+
         UpkeepPlan.Plan(draft);
         StoragePlan.Plan(draft);
         ComputePlan.Plan(draft);
         draft.Apply(ServiceBuilder.ReadWrite(draft.Cluster, draft.Primary));
+        PlacementPlan.Check(draft);
         return StatusPlan.Finish(draft);
     }
 }

@@ -25,4 +25,16 @@ public sealed record ClusterSnapshot
 
     /// <summary>By name of the pod.</summary>
     public IReadOnlyDictionary<string, PodReport> Reports { get; init; } = new Dictionary<string, PodReport>();
+
+    /// <summary>Storage pods of any cluster that answer late or not at all, by name of their node: witnesses of a node that starves.</summary>
+    public IReadOnlyDictionary<string, int> SlowStorage { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>What the API server refused when it was last asked.</summary>
+    public IReadOnlyList<Refusal> Refusals { get; init; } = [];
+
+    /// <summary>Hashes of pod specs that the server has said it would take; null: every one.</summary>
+    public IReadOnlySet<string>? AcceptedPods { get; init; }
+
+    /// <summary>Values of Secrets that have been deleted since this operator started, by name and key.</summary>
+    public IReadOnlyDictionary<string, string> LostSecrets { get; init; } = new Dictionary<string, string>();
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using k8s.Models;
 using Redoubt.Operator.Planning.Builders;
 
@@ -9,21 +10,20 @@ namespace Redoubt.Operator.Planning;
 /// </summary>
 internal static class ComputePlan
 {
-    /// <summary>How long a process may be silent before it is replaced, given that storage answers (so that it is not we who are cut off).</summary>
-    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(10);
-
     /// <summary>A pod that ended sooner than this after its start counts as a failed attempt, and the next waits a little.</summary>
     private static readonly TimeSpan ShortLife = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
+    /// <summary>A pod that does not become ready for longer than this needs a look; making a new database takes longer.</summary>
+    private static readonly TimeSpan LongStart = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongImport = TimeSpan.FromMinutes(5);
+
     public static void Plan(PlanDraft draft)
     {
-        var config = PostgresConfigBuilder.Build(draft.Cluster);
-        var configHash = PostgresConfigBuilder.HashOf(config);
         draft.ComputeGeneration = Math.Max(
             draft.OldStatus.ComputeGeneration ?? 0,
             draft.ComputePods.Select(p => Names.ComputeGeneration(draft.Name, p.Metadata.Name)).DefaultIfEmpty(0).Max());
-        var image = draft.StorageIsCurrent ? draft.ComputeImage : draft.OldStatus.ComputeImage ?? draft.ComputeImage;
+        var image = ImageFallback.Choose(draft);
         draft.ChosenComputeImage = draft.OldStatus.ComputeImage;
 
         var living = draft.ComputePods.Where(p => !p.IsTerminating() && !p.IsTerminal()).ToList();
@@ -33,25 +33,39 @@ internal static class ComputePlan
         }
 
         var current = living.LastOrDefault();
-        V1Pod Build(long generation, int attempt) =>
-            ComputePodBuilder.Build(draft.Cluster, generation, attempt, draft.VolumeId, image, configHash);
-
         if (current is not null)
         {
-            var generation = Names.ComputeGeneration(draft.Name, current.Metadata.Name);
-            if (ReasonToReplace(draft, current, Build(generation, 0)) is { } reason)
+            var wanted = Build(draft, Names.ComputeGeneration(draft.Name, current.Metadata.Name), image);
+            if (ReasonToReplace(draft, current, wanted) is { } reason)
             {
-                draft.DeletePod(current, reason.Message);
-                draft.Event(reason.Reason, $"{current.Metadata.Name} is replaced: {reason.Message}", reason.Warning);
+                var silences = reason.Reason == SilencePlan.Reason ? SilencePlan.Count(draft, current) + 1 : 0;
+                draft.DeletePod(current, reason.Message, new PlannedEvent(reason.Warning, reason.Reason, $"The compute pod is replaced: {reason.Message}"));
                 draft.Activities.Add($"Replacing the compute pod: {reason.Message}");
-                Start(draft, Build, image, attempt: 0, $"it replaces {current.Metadata.Name}");
+                Start(draft, reason.Reason == "ComputeImageFailed" ? ImageFallback.Choose(draft) : image, 0, $"it replaces {current.Metadata.Name}", silences);
                 return;
             }
 
-            Keep(draft, current, configHash);
+            Keep(draft, current);
+            ImageFallback.Remember(draft, current);
             return;
         }
 
+        StartNext(draft, image);
+    }
+
+    private static V1Pod Build(PlanDraft draft, long generation, string image, int attempt = 0, int silences = 0)
+    {
+        var pod = ComputePodBuilder.Build(draft.Cluster, draft.Snapshot.Options.RunAsUser, generation, draft.VolumeId, image);
+        pod.Metadata.Annotations[Names.AttemptAnnotation] = attempt.ToString(CultureInfo.InvariantCulture);
+        pod.Metadata.Annotations[Names.SilenceAnnotation] = silences.ToString(CultureInfo.InvariantCulture);
+        pod.Metadata.Annotations[Names.ConfigHashAnnotation] = draft.ConfigHash;
+        pod.Metadata.Annotations[Names.StartConfigAnnotation] = draft.ConfigHash;
+        SecretsPlan.Stamp(draft, pod);
+        return pod;
+    }
+
+    private static void StartNext(PlanDraft draft, string image)
+    {
         var ended = draft.ComputePods.LastOrDefault(p => p.IsTerminal());
         if (draft.ComputePods.Count == 0 && !MayStartFirst(draft))
         {
@@ -60,56 +74,88 @@ internal static class ComputePlan
 
         var attempt = 0;
         var why = draft.ComputeGeneration == 0 ? "storage is up" : "there is no compute pod";
+        PlannedEvent? told = null;
         if (ended is not null && ended == draft.ComputePods[^1])
         {
             attempt = AttemptAfter(ended, out var endedAt);
-            var how = HowItEnded(ended);
+            var how = Endings.Of(ended, draft.Snapshot.Reports.GetValueOrDefault(ended.Metadata.Name)?.Compute);
             var wait = attempt <= 1 ? TimeSpan.Zero : Min(TimeSpan.FromSeconds(Math.Pow(2, Math.Min(attempt - 2, 10))), LongestWait);
             var left = endedAt + wait - draft.Snapshot.Now;
             if (left > TimeSpan.Zero)
             {
                 draft.CheckAgain(left);
-                draft.Problems.Add(new Problem("ComputeFails", $"{how}; {attempt} starts in a row have failed, the next comes after a pause: see kubectl logs {ended.Metadata.Name}", Blocks: true));
+                draft.Problems.Add(new Problem("ComputeFails", $"PostgreSQL ends soon after each start: {how}; the next start comes after a pause: see kubectl logs {ended.Metadata.Name}", Blocks: true));
                 draft.Activities.Add($"Waiting to start PostgreSQL again: {how}");
                 return;
             }
 
             why = how;
-            draft.Event(ended.Ended()?.ExitCode == 3 ? "ComputeFenced" : "ComputeEnded", $"{how} and is replaced", warning: true);
+            told = new PlannedEvent(true, ended.Ended()?.ExitCode == 3 ? "ComputeFenced" : "ComputeEnded", $"{Capital(how)} and is replaced");
         }
 
-        Start(draft, Build, image, attempt, why);
+        Start(draft, image, attempt, why, 0, told);
     }
 
-    private static void Start(PlanDraft draft, Func<long, int, V1Pod> build, string image, int attempt, string why)
+    private static void Start(PlanDraft draft, string image, int attempt, string why, int silences, PlannedEvent? told = null)
     {
-        draft.ComputeGeneration++;
-        var pod = build(draft.ComputeGeneration, attempt);
-        draft.Create(pod, why);
+        var generation = draft.ComputeGeneration + 1;
+        var pod = Build(draft, generation, image, attempt, silences);
+        var started = new PlannedEvent(false, "ComputeStarted", "A compute pod is started");
+        draft.Create(pod, why, told is null ? [started] : [told, started]);
+        RemoveEnded(draft, keepNewest: true);
+        if (draft.IsRefused(Names.Compute))
+        {
+            // A generation counts when its pod exists.
+            draft.Activities.Add("Starting PostgreSQL");
+            return;
+        }
+
+        draft.ComputeGeneration = generation;
         draft.Primary = pod.Metadata.Name;
         draft.ChosenComputeImage = image;
-        draft.Event("ComputeStarted", $"{pod.Metadata.Name} is started");
-        RemoveEnded(draft, keepNewest: true);
     }
 
-    private static void Keep(PlanDraft draft, V1Pod current, string configHash)
+    private static void Keep(PlanDraft draft, V1Pod current)
     {
         draft.Primary = current.Metadata.Name;
         draft.ChosenComputeImage = current.Spec.Containers[0].Image;
         RemoveEnded(draft, keepNewest: !current.IsReady());
-        if (current.Metadata.Annotation(Names.ConfigHashAnnotation) != configHash)
+        if (current.Metadata.Annotation(Names.ConfigHashAnnotation) != draft.ConfigHash)
         {
             draft.Steps.Add(new PlanStep.AnnotatePod(
                 Runtime.ObjectKey.Of(current),
-                new Dictionary<string, string> { [Names.ConfigHashAnnotation] = configHash },
-                "parameters have changed"));
-            draft.Event("ParametersChanged", $"New parameters are handed to {current.Metadata.Name}");
+                new Dictionary<string, string> { [Names.ConfigHashAnnotation] = draft.ConfigHash },
+                "parameters have changed")
+            {
+                Told = [new PlannedEvent(false, "ParametersChanged", "New parameters are handed to PostgreSQL")],
+            });
         }
 
         if (current.Trouble() is { } trouble)
         {
             draft.Problems.Add(new Problem(trouble.Reason, trouble.Message, Blocks: true));
         }
+        else if (!current.IsReady() && current.Status?.Phase == "Running" && draft.Activities.Count == 0)
+        {
+            CheckSlowStart(draft, current);
+        }
+    }
+
+    private static void CheckSlowStart(PlanDraft draft, V1Pod pod)
+    {
+        var report = draft.Snapshot.Reports.GetValueOrDefault(pod.Metadata.Name)?.Compute;
+        var since = pod.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.LastTransitionTime ?? pod.Status?.StartTime ?? pod.Metadata.CreationTimestamp ?? draft.Snapshot.Now;
+        var left = since + (report?.State == "importing" ? LongImport : LongStart) - draft.Snapshot.Now;
+        if (left > TimeSpan.Zero)
+        {
+            draft.CheckAgain(left);
+            return;
+        }
+
+        var says = string.IsNullOrEmpty(report?.Message) ? report?.State : report.Message;
+        draft.Problems.Add(new Problem(
+            "ComputeNotReady",
+            $"PostgreSQL in {pod.Metadata.Name} has not become ready for a long time{(string.IsNullOrEmpty(says) ? "" : $": {says}")}: see kubectl logs {pod.Metadata.Name}"));
     }
 
     private static (string Reason, string Message, bool Warning)? ReasonToReplace(PlanDraft draft, V1Pod pod, V1Pod wanted)
@@ -119,35 +165,36 @@ internal static class ComputePlan
             return ("ComputeNodeLost", trouble, true);
         }
 
-        var report = draft.Snapshot.Reports.GetValueOrDefault(pod.Metadata.Name);
-        if (report is { UnreachableSince: { } since, Compute: not null } && draft.Copies.Count(c => c.Answers) >= draft.Shape.Write)
+        if (SilencePlan.IsOver(draft, pod))
         {
-            var left = since + SilenceLimit - draft.Snapshot.Now;
-            if (left <= TimeSpan.Zero)
-            {
-                return ("ComputeUnreachable", $"it has not answered for {SilenceLimit.TotalSeconds:0} s while storage does", true);
-            }
-
-            draft.CheckAgain(left);
+            return (SilencePlan.Reason, "it does not answer while storage does", true);
         }
 
         if (!PlanDraft.IsCurrent(pod, wanted))
         {
             // While storage is being upgraded `wanted` has the old image; compute follows when storage is through.
-            if (!pod.IsReady() || draft.StorageIsCurrent)
+            if (!pod.IsReady() || (draft.StorageIsCurrent && draft.WouldBeTaken(wanted)))
             {
                 return ("ComputeUpgrading", "the spec asks for another pod (image, resources or placement)", false);
             }
 
-            draft.Activities.Add("Waiting for storage before the compute pod is replaced");
+            draft.Activities.Add(draft.StorageIsCurrent ? "Waiting until the server would take the new compute pod" : "Waiting for storage before the compute pod is replaced");
         }
 
-        if (report is { IsReachable: true, Compute: { State: "ready", PendingRestart: { Count: > 0 } pending } })
+        if (ImageFallback.IsCalledFor(draft, pod) is { } without)
         {
-            return ("ParametersNeedRestart", $"{string.Join(", ", pending)} take effect only with a new start", false);
+            return ("ComputeImageFailed", without, true);
         }
 
-        return null;
+        if (SecretsPlan.HasOldSharedSecret(draft, pod))
+        {
+            return ("SharedSecretChanged", "the shared secret of the processes has changed", true);
+        }
+
+        var report = draft.Snapshot.Reports.GetValueOrDefault(pod.Metadata.Name);
+        return report is { IsReachable: true, Compute: { State: "ready" } compute } && ParametersPlan.NeedsRestart(draft, pod, compute) is { } pending
+            ? ("ParametersNeedRestart", $"{string.Join(", ", pending)} take effect only with a new start", false)
+            : null;
     }
 
     /// <summary>Ordered creation: the very first compute pod waits for a write quorum of ready storage pods.</summary>
@@ -187,17 +234,7 @@ internal static class ComputePlan
         return endedAt - startedAt < ShortLife ? before + 1 : 0;
     }
 
-    private static string HowItEnded(V1Pod pod)
-    {
-        var name = pod.Metadata.Name;
-        return pod.Ended() switch
-        {
-            { ExitCode: 3 } => $"{name} was fenced by a newer writer",
-            { ExitCode: 2 } => $"{name} refused its configuration",
-            { } state => $"{name} ended with exit status {state.ExitCode}" + (state.Reason == "OOMKilled" ? " (out of memory)" : ""),
-            null => $"{name} ended ({pod.Status?.Reason ?? pod.Status?.Phase})",
-        };
-    }
+    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

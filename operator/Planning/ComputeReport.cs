@@ -18,4 +18,16 @@ public sealed record ComputeReport
 
     /// <summary>Parameters whose new value needs a restart of PostgreSQL.</summary>
     [JsonPropertyName("pendingRestart")] public IReadOnlyList<string>? PendingRestart { get; init; }
+
+    /// <summary>Parameters of the file that are not in force; null from an agent that does not judge them.</summary>
+    [JsonPropertyName("parametersRejected")] public IReadOnlyList<RejectedParameter>? ParametersRejected { get; init; }
+
+    /// <summary>SHA-256 of the parameters file that was judged last, in hexadecimal digits.</summary>
+    [JsonPropertyName("parametersHash")] public string? ParametersHash { get; init; }
+
+    /// <summary>Why passwords could not be set or the configuration not be reloaded; empty when all is done.</summary>
+    [JsonPropertyName("administrationProblem")] public string? AdministrationProblem { get; init; }
+
+    /// <summary>How PostgreSQL ended last inside this pod: its exit status and its last FATAL or PANIC; empty before.</summary>
+    [JsonPropertyName("lastWords")] public string? LastWords { get; init; }
 }

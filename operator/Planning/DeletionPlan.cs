@@ -1,3 +1,4 @@
+using k8s.Models;
 using Redoubt.Operator.Runtime;
 
 namespace Redoubt.Operator.Planning;
@@ -8,6 +9,9 @@ namespace Redoubt.Operator.Planning;
 /// </summary>
 internal static class DeletionPlan
 {
+    /// <summary>How long a pod on a silent node is waited for.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     public static ClusterPlan Plan(PlanDraft draft)
     {
         if (draft.Cluster.Metadata.Finalizers?.Contains(Names.Finalizer) != true)
@@ -19,20 +23,22 @@ internal static class DeletionPlan
         draft.ComputeGeneration = draft.OldStatus.ComputeGeneration ?? 0;
         draft.ChosenComputeImage = draft.OldStatus.ComputeImage;
         var storagePods = draft.Snapshot.Pods.Where(p => p.Role() == Names.Storage).ToList();
-        if (draft.ComputePods.Count > 0)
+        foreach (var pod in draft.ComputePods)
+        {
+            Remove(draft, pod);
+        }
+
+        // What a silent node holds back is waited for beside the rest, not before it.
+        if (draft.ComputePods.Any(p => draft.NodeTrouble(p) is null))
         {
             draft.Activities.Add("Deleting: stopping PostgreSQL");
-            foreach (var pod in draft.ComputePods)
-            {
-                draft.DeletePod(pod, "the cluster is deleted");
-            }
         }
-        else if (storagePods.Count > 0)
+        else if (storagePods.Count > 0 || draft.ComputePods.Count > 0)
         {
-            draft.Activities.Add($"Deleting: stopping storage ({storagePods.Count} pods left)");
+            draft.Activities.Add($"Deleting: stopping storage ({storagePods.Count + draft.ComputePods.Count} pods left)");
             foreach (var pod in storagePods)
             {
-                draft.DeletePod(pod, "the cluster is deleted");
+                Remove(draft, pod);
             }
         }
         else if (draft.Spec.DeletionPolicy == "Delete" && draft.Snapshot.Claims.Count > 0)
@@ -45,15 +51,35 @@ internal static class DeletionPlan
         }
         else
         {
-            draft.Event(
-                "Deleted",
-                draft.Spec.DeletionPolicy == "Delete"
-                    ? "The cluster and its volumes are deleted"
-                    : "The cluster is deleted; its volumes and passwords are kept");
-            draft.Steps.Add(new PlanStep.SetFinalizer(false));
+            var how = draft.Spec.DeletionPolicy == "Delete" ? "The cluster and its volumes are deleted" : "The cluster is deleted; its volumes and passwords are kept";
+            draft.Steps.Add(new PlanStep.SetFinalizer(false) { Told = [new PlannedEvent(false, "Deleted", how)] });
             return new ClusterPlan(draft.Steps, null, draft.Events, null);
         }
 
         return StatusPlan.Finish(draft);
+    }
+
+    /// <summary>
+    /// Deletes a pod; one that is overdue on a node that does not answer, by force: nobody is left to confirm its end, and nothing will be
+    /// started in its place.
+    /// </summary>
+    private static void Remove(PlanDraft draft, V1Pod pod)
+    {
+        draft.DeletePod(pod, "the cluster is deleted");
+        if (!pod.IsTerminating() || draft.NodeTrouble(pod) is not { } trouble)
+        {
+            return;
+        }
+
+        // The time of deletion in the API is the end of the grace period, which means nothing to a node that is not there.
+        var asked = pod.Metadata.DeletionTimestamp!.Value - TimeSpan.FromSeconds(pod.Metadata.DeletionGracePeriodSeconds ?? 0);
+        var left = asked + Patience - draft.Snapshot.Now;
+        if (left > TimeSpan.Zero)
+        {
+            draft.CheckAgain(left);
+            return;
+        }
+
+        draft.Steps.Add(new PlanStep.Delete(ResourceType.Pods, ObjectKey.Of(pod), pod.Metadata.Uid, 0, $"the cluster is deleted and {trouble}"));
     }
 }

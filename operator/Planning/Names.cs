@@ -21,6 +21,22 @@ public static class Names
 
     /// <summary>How many compute pods before this one ended soon after their start, in a row.</summary>
     public const string AttemptAnnotation = "redoubt.dev/attempt";
+
+    /// <summary>Which operator looks after the cluster, and when it last said so.</summary>
+    public const string OperatorAnnotation = "redoubt.dev/operator";
+
+    /// <summary>Hash of the configuration that a compute pod was started with.</summary>
+    public const string StartConfigAnnotation = "redoubt.dev/start-config-hash";
+
+    /// <summary>Hash of the passwords that a compute pod was last told to take, and when.</summary>
+    public const string SecretsHashAnnotation = "redoubt.dev/secrets-hash";
+    public const string SecretsTimeAnnotation = "redoubt.dev/secrets-at";
+
+    /// <summary>Hash of the shared secret that a pod was started with.</summary>
+    public const string AuthHashAnnotation = "redoubt.dev/auth-hash";
+
+    /// <summary>How many compute pods before this one were replaced for their silence, in a row.</summary>
+    public const string SilenceAnnotation = "redoubt.dev/silences";
     public const string Finalizer = "redoubt.dev/cluster";
     public const string Storage = "storage";
     public const string Compute = "compute";

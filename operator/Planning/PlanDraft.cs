@@ -82,10 +82,22 @@ public sealed class PlanDraft
     public List<string> Activities { get; } = [];
     public TimeSpan? CheckAgainAfter { get; private set; }
 
+    /// <summary>Filled in by <see cref="ParametersPlan"/>: hashes of the ConfigMap and of the parameters file in it.</summary>
+    public string ConfigHash { get; set; } = "";
+    public string ParametersFileHash { get; set; } = "";
+
+    /// <summary>Filled in by <see cref="SecretsPlan"/>: hashes of what the Secrets hold; null while that is not known.</summary>
+    public string? SecretsHash { get; set; }
+    public string? AuthHash { get; set; }
+
     /// <summary>Filled in by <see cref="ComputePlan"/>.</summary>
     public string? Primary { get; set; }
     public long ComputeGeneration { get; set; }
     public string? ChosenComputeImage { get; set; }
+
+    /// <summary>Filled in by <see cref="ImageFallback"/>: the image that last served, and the one that the spec names and no node could get.</summary>
+    public string? LastGoodComputeImage { get; set; }
+    public string? FailedComputeImage { get; set; }
 
     /// <summary>Filled in by <see cref="StoragePlan"/>: whether every storage pod is what the spec asks for.</summary>
     public bool StorageIsCurrent { get; set; }
@@ -105,14 +117,17 @@ public sealed class PlanDraft
 
     public void Apply(IKubernetesObject<V1ObjectMeta> value, bool optional = false) => Steps.Add(new PlanStep.Apply(value, optional));
 
-    public void Create(IKubernetesObject<V1ObjectMeta> value, string why) => Steps.Add(new PlanStep.Create(value, why));
+    /// <param name="value">The object.</param>
+    /// <param name="why">The reason in words for the log.</param>
+    /// <param name="told">Events to record once it is made.</param>
+    public void Create(IKubernetesObject<V1ObjectMeta> value, string why, params PlannedEvent[] told) => Steps.Add(new PlanStep.Create(value, why) { Told = told });
 
     /// <summary>Deletes this very pod unless that is under way.</summary>
-    public void DeletePod(V1Pod pod, string why, int? graceSeconds = null)
+    public void DeletePod(V1Pod pod, string why, params PlannedEvent[] told)
     {
         if (!pod.IsTerminating())
         {
-            Steps.Add(new PlanStep.Delete(ResourceType.Pods, ObjectKey.Of(pod), pod.Metadata.Uid, graceSeconds, why));
+            Steps.Add(new PlanStep.Delete(ResourceType.Pods, ObjectKey.Of(pod), pod.Metadata.Uid, null, why) { Told = told });
         }
     }
 
@@ -149,6 +164,25 @@ public sealed class PlanDraft
     /// <summary>Whether nodes are known and every one of them that pods of the cluster may run on is cordoned.</summary>
     public bool NothingTakesPods => nodes.Count > 0 && nodes.Values.Where(n => Zones.Admits(Spec, n)) is var places
         && places.Any() && places.All(n => n.Spec?.Unschedulable == true);
+
+    /// <summary>The zone that a copy is in: that of its node, else the one that its volume is for.</summary>
+    public string? ZoneOf(CopyState copy) =>
+        copy.Pod?.Spec?.NodeName is { Length: > 0 } name && nodes.GetValueOrDefault(name)?.Metadata.Label(Spec.Storage.TopologyKey) is { Length: > 0 } zone ? zone : copy.Zone;
+
+    /// <summary>Whether the server would take a pod in the place of one that serves; asks it when that is not known.</summary>
+    public bool WouldBeTaken(V1Pod pod)
+    {
+        if (Snapshot.AcceptedPods?.Contains(pod.Metadata.Annotation(Names.SpecHashAnnotation) ?? "") != false)
+        {
+            return true;
+        }
+
+        Steps.Add(new PlanStep.CheckPod(pod));
+        return false;
+    }
+
+    /// <summary>Whether the server refused to make pods of a role when it was last asked.</summary>
+    public bool IsRefused(string role) => Snapshot.Refusals.Any(r => r.Subject == Refusal.PodsOf(role));
 
     public bool NodeIsGone(V1Pod pod) => pod.Spec?.NodeName is { Length: > 0 } name && NodeTrouble(pod) is not null && !nodes.ContainsKey(name);
 

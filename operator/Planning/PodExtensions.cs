@@ -64,7 +64,8 @@ public static class PodExtensions
             if (waiting.Reason == "CrashLoopBackOff")
             {
                 var last = container.LastState?.Terminated;
-                return ("CrashLoop", $"Pod {pod.Metadata.Name} ends again and again, last with exit status {last?.ExitCode}: see its log");
+                return ("CrashLoop", $"Pod {pod.Metadata.Name} ends again and again, last with exit status {last?.ExitCode}"
+                    + (last?.Reason == "OOMKilled" ? " (OOMKilled): raise the memory limit in the spec" : ": see its log"));
             }
         }
 

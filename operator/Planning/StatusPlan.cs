@@ -4,7 +4,7 @@ using Redoubt.Operator.Planning.Builders;
 
 namespace Redoubt.Operator.Planning;
 
-/// <summary>Tells the state of the cluster: a sentence, five conditions, the segments; and an event for each condition that turns.</summary>
+/// <summary>Tells the state of the cluster: a few words, a sentence, six conditions, the segments; and an event for each condition that turns.</summary>
 internal static class StatusPlan
 {
     public static ClusterPlan Finish(PlanDraft draft)
@@ -15,16 +15,20 @@ internal static class StatusPlan
         var report = draft.Primary is null ? null : draft.Snapshot.Reports.GetValueOrDefault(draft.Primary)?.Compute;
         var deleting = draft.Cluster.Metadata.DeletionTimestamp is not null;
         var ready = !deleting && primaryPod is not null && primaryPod.IsReady() && (report?.State is null or "ready");
+        var restart = RestartPlan.Tell(draft, report);
+        var rejected = ParametersPlan.Rejected(draft, draft.Primary is null ? null : draft.Snapshot.Reports.GetValueOrDefault(draft.Primary));
         if (!deleting)
         {
             Activities(draft, ready, complete, segments.Count, report);
+            AddProblems(draft, rejected, report);
         }
 
         var conditions = new Conditions(draft);
-        var phase = Phase(draft, ready, complete, segments.Count);
+        var sentence = Sentence(draft, ready, complete, segments.Count);
         conditions.Set(ConditionTypes.Ready, ready, ready ? "AcceptingConnections" : ReasonNotReady(draft, deleting), ready
             ? $"PostgreSQL {draft.Spec.Postgres.Version} in {draft.Primary} accepts connections and commits"
-            : phase);
+            : sentence);
+        conditions.SetParameters(rejected);
 
         var lacking = draft.GroupsWithoutWriteQuorum().ToList();
         conditions.Set(ConditionTypes.WriteQuorum, lacking.Count == 0, lacking.Count == 0 ? "QuorumReached" : "QuorumMissing", lacking.Count == 0
@@ -46,13 +50,15 @@ internal static class StatusPlan
             !degraded ? "Sound" : draft.Problems.Count > 0 ? (hindrance ?? draft.Problems[0]).Reason : bad.Count > 0 ? "SegmentsIncomplete" : "NotReady",
             !degraded ? "Nothing is wrong"
             : draft.Problems.Count > 0 ? string.Join("; ", draft.Problems.Select(p => p.Message))
-            : bad.Count > 0 ? $"{complete} of {segments.Count} segments are complete" : phase);
+            : bad.Count > 0 ? $"{complete} of {segments.Count} segments are complete" : sentence,
+            draft.Problems.Count > 0 ? (hindrance ?? draft.Problems[0]).Message : null);
 
         // A compute that starts knows no epoch yet; what was last seen stays.
         var epoch = Math.Max(draft.OldStatus.Epoch ?? 0, report?.Epoch ?? 0);
         var status = new DatabaseClusterStatus
         {
-            Phase = phase,
+            Phase = Phase(draft, ready, bad.Count > 0),
+            Message = sentence,
             ObservedGeneration = draft.Cluster.Metadata.Generation,
             Conditions = conditions.All,
             VolumeId = draft.VolumeId,
@@ -61,6 +67,10 @@ internal static class StatusPlan
             Primary = draft.Primary,
             ComputeGeneration = draft.ComputeGeneration > 0 ? draft.ComputeGeneration : null,
             ComputeImage = draft.ChosenComputeImage,
+            LastGoodComputeImage = draft.LastGoodComputeImage ?? draft.OldStatus.LastGoodComputeImage,
+            FailedComputeImage = draft.FailedComputeImage,
+            LastRestart = restart,
+            StorageSize = LargestSize(draft),
             Service = Names.ReadWriteService(draft.Name),
             SegmentsReady = $"{complete}/{segments.Count}",
             Segments = segments,
@@ -118,22 +128,78 @@ internal static class StatusPlan
         }
     }
 
-    private static string Phase(PlanDraft draft, bool ready, int complete, int all)
+    private static void AddProblems(PlanDraft draft, IReadOnlyList<RejectedParameter>? rejected, ComputeReport? report)
+    {
+        if (rejected is { Count: > 0 })
+        {
+            // A new cluster has no set that was ever in force, and waits for one.
+            draft.Problems.Add(new Problem("ParametersInvalid", RejectionSentence(rejected), Blocks: report?.State == "failed"));
+        }
+
+        if (!string.IsNullOrEmpty(report?.AdministrationProblem))
+        {
+            draft.Problems.Add(new Problem("AdministrationFailed", report.AdministrationProblem));
+        }
+    }
+
+    private static string RejectionSentence(IReadOnlyList<RejectedParameter> rejected) =>
+        $"PostgreSQL does not take {string.Join("; ", rejected)}. What was in force stays so: put spec.postgres.parameters right";
+
+    /// <summary>The largest size that a volume asks for that exists; null before there is one.</summary>
+    private static string? LargestSize(PlanDraft draft) => draft.Copies
+        .Where(c => c.Claim?.Status?.Phase == "Bound").Select(c => c.Claim!.Spec.Resources.Requests["storage"]).MaxBy(q => q.ToDecimal())?.ToString();
+
+    private static string Phase(PlanDraft draft, bool ready, bool incomplete)
     {
         if (draft.Cluster.Metadata.DeletionTimestamp is not null)
         {
-            return draft.Activities.FirstOrDefault() ?? "Deleting";
+            return draft.Problems.Count > 0 ? Phases.Of("Deleting", draft.Problems[0].Reason) : "Deleting";
+        }
+
+        var upgrade = draft.Activities.FirstOrDefault(a => a.StartsWith("Upgrading storage", StringComparison.Ordinal));
+        if (ready)
+        {
+            return draft.Problems.FirstOrDefault(p => p.Reason != "Placement") is { } problem ? Phases.Of("Degraded", problem.Reason)
+                : upgrade is not null ? "Upgrading" + upgrade["Upgrading storage".Length..].Replace(" pods done", "", StringComparison.Ordinal)
+                : incomplete ? Phases.Of("Degraded", "SegmentsIncomplete")
+                : draft.Problems.Count > 0 ? Phases.Of("Degraded", draft.Problems[0].Reason)
+                : "Ready";
+        }
+
+        if (Hindrance(draft) is { } hindrance && (hindrance.Blocks || !LacksQuorum(draft)))
+        {
+            return Phases.Of(draft.WasOpened ? "Unavailable" : "Waiting", hindrance.Reason);
+        }
+
+        if (LacksQuorum(draft))
+        {
+            return "Unavailable: quorum";
+        }
+
+        return draft.WasOpened ? "Recovering"
+            : draft.Primary is not null ? "Starting"
+            : $"Creating ({draft.Copies.Count(c => c.IsReady)} of {draft.Shape.Copies})";
+    }
+
+    private static bool LacksQuorum(PlanDraft draft) => draft.WasOpened && draft.GroupsWithoutWriteQuorum().Any();
+
+    private static string Sentence(PlanDraft draft, bool ready, int complete, int all)
+    {
+        if (draft.Cluster.Metadata.DeletionTimestamp is not null)
+        {
+            return string.Join("; ", [draft.Activities.FirstOrDefault() ?? "Deleting", .. draft.Problems.Select(p => p.Message)]);
         }
 
         if (!ready && Hindrance(draft) is { } hindrance)
         {
-            return "Waiting: " + hindrance.Message;
+            return hindrance.Message;
         }
 
         if (ready)
         {
             var upgrade = draft.Activities.FirstOrDefault(a => a.StartsWith("Upgrading", StringComparison.Ordinal));
-            return upgrade is not null ? "Ready; " + upgrade[..1].ToLowerInvariant() + upgrade[1..]
+            return draft.Problems.Count > 0 ? string.Join("; ", draft.Problems.Select(p => p.Message))
+                : upgrade is not null ? "Ready; " + upgrade[..1].ToLowerInvariant() + upgrade[1..]
                 : complete < all ? $"Ready, {complete} of {all} segments complete"
                 : "Ready";
         }
@@ -174,7 +240,12 @@ internal static class StatusPlan
         public List<V1Condition> All { get; } = [];
         public List<PlannedEvent> Events { get; } = [];
 
-        public void Set(string type, bool value, string reason, string message)
+        /// <param name="type">See <see cref="ConditionTypes"/>.</param>
+        /// <param name="value">Whether it holds.</param>
+        /// <param name="reason">In one word.</param>
+        /// <param name="message">All there is to say.</param>
+        /// <param name="told">What an event says instead: the one fact that its reason names.</param>
+        public void Set(string type, bool value, string reason, string message, string? told = null)
         {
             var old = draft.OldStatus.Conditions?.FirstOrDefault(c => c.Type == type);
             var text = value ? "True" : "False";
@@ -201,10 +272,36 @@ internal static class StatusPlan
                     case ConditionTypes.StorageHealthy:
                         Events.Add(new PlannedEvent(!good, good ? "StorageHealed" : "StorageDegraded", message));
                         break;
-                    case ConditionTypes.Degraded when value && reason is not ("SegmentsIncomplete" or "NotReady"):
-                        Events.Add(new PlannedEvent(true, reason, message));
+                    case ConditionTypes.Degraded when value && reason is not ("SegmentsIncomplete" or "NotReady" or "ParametersInvalid"):
+                        Events.Add(new PlannedEvent(true, reason, told ?? message));
                         break;
                 }
+            }
+        }
+
+        /// <summary>Parameters that nobody has judged yet leave the condition as it was.</summary>
+        public void SetParameters(IReadOnlyList<RejectedParameter>? rejected)
+        {
+            var old = draft.OldStatus.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.ParametersValid);
+            var text = rejected is null ? old?.Status ?? "Unknown" : rejected.Count > 0 ? "False" : "True";
+            var message = rejected is null ? old?.Message ?? "PostgreSQL has not judged the parameters yet"
+                : rejected.Count > 0 ? RejectionSentence(rejected) : "PostgreSQL takes all parameters";
+            All.Add(new V1Condition
+            {
+                Type = ConditionTypes.ParametersValid,
+                Status = text,
+                Reason = text switch { "True" => "Accepted", "False" => "Rejected", _ => "NotJudged" },
+                Message = message,
+                ObservedGeneration = rejected is null && old is not null ? old.ObservedGeneration : draft.Cluster.Metadata.Generation,
+                LastTransitionTime = old?.Status == text ? old.LastTransitionTime : draft.Snapshot.Now,
+            });
+            if (text == "False" && (old?.Status != text || old.Message != message))
+            {
+                Events.Add(new PlannedEvent(true, "ParametersInvalid", message));
+            }
+            else if (text == "True" && old?.Status == "False")
+            {
+                Events.Add(new PlannedEvent(false, "ParametersValid", message));
             }
         }
     }

@@ -13,7 +13,12 @@ internal static class StoragePlan
     public static void Plan(PlanDraft draft)
     {
         var wanted = draft.Copies.ToDictionary(
-            c => c.Index, c => StoragePodBuilder.Build(draft.Cluster, c.Index, c.Zone, draft.VolumeId, draft.StorageImage));
+            c => c.Index, c =>
+            {
+                var pod = StoragePodBuilder.Build(draft.Cluster, draft.Snapshot.Options.RunAsUser, c.Index, c.Zone, draft.VolumeId, draft.StorageImage);
+                SecretsPlan.Stamp(draft, pod);
+                return pod;
+            });
         CheckStorageClass(draft);
         foreach (var copy in draft.Copies)
         {
@@ -33,16 +38,24 @@ internal static class StoragePlan
         {
             draft.Create(
                 ClaimBuilder.Build(draft.Cluster, copy.Index, copy.Zone, draft.VolumeId, draft.Spec.Storage.Size),
-                draft.WasOpened ? $"the volume of {copy.Name} is gone; the copy is rebuilt from its peers" : $"{copy.Name} needs a volume");
-            if (draft.WasOpened)
-            {
-                draft.Event("VolumeReplaced", $"The volume of {copy.Name} is gone; it gets an empty one and is rebuilt from its peers", warning: true);
-            }
-
+                draft.WasOpened ? $"the volume of {copy.Name} is gone; the copy is rebuilt from its peers" : $"{copy.Name} needs a volume",
+                draft.WasOpened ? [new PlannedEvent(true, "VolumeReplaced", $"The volume of {copy.Name} is gone; it gets an empty one and is rebuilt from its peers")] : []);
             return true;
         }
 
         var lost = copy.Claim.Status?.Phase == "Lost";
+        if (IsTooLargeToBind(draft, copy.Claim))
+        {
+            // A claim that is not bound cannot be changed, and holds nothing.
+            draft.Steps.Add(new PlanStep.Delete(ResourceType.Claims, ObjectKey.Of(copy.Claim), copy.Claim.Metadata.Uid, null, $"the volume of {copy.Name} was never made, and the spec asks for a smaller one"));
+            if (copy.Pod is not null)
+            {
+                draft.DeletePod(copy.Pod, $"the volume of {copy.Name} is asked for anew");
+            }
+
+            return false;
+        }
+
         if (copy.Claim.Metadata.DeletionTimestamp is null && !lost)
         {
             draft.Apply(ClaimBuilder.Build(draft.Cluster, copy.Index, copy.Claim.Metadata.Label(Names.ZoneLabel), draft.VolumeId, Size(draft, copy.Claim)));
@@ -79,12 +92,9 @@ internal static class StoragePlan
         var pod = copy.Pod;
         if (pod is null)
         {
-            draft.Create(wanted, draft.WasOpened ? $"{copy.Name} is missing" : $"copy {copy.Index} needs a pod");
-            if (draft.WasOpened && copy.Claim is not null)
-            {
-                draft.Event("StoragePodReplaced", $"{copy.Name} was missing and is started again on its volume");
-            }
-
+            draft.Create(
+                wanted, draft.WasOpened ? $"{copy.Name} is missing" : $"copy {copy.Index} needs a pod",
+                draft.WasOpened && copy.Claim is not null ? [new PlannedEvent(false, "StoragePodReplaced", $"{copy.Name} was missing and is started again on its volume")] : []);
             return;
         }
 
@@ -95,7 +105,13 @@ internal static class StoragePlan
         }
         else if (pod.IsTerminal())
         {
-            draft.DeletePod(pod, $"it has ended ({pod.Status?.Reason ?? pod.Status?.Phase})");
+            draft.DeletePod(
+                pod, $"it has ended ({pod.Status?.Reason ?? pod.Status?.Phase})",
+                new PlannedEvent(true, "StoragePodEnded", $"{copy.Name} was ended by its node ({pod.Status?.Reason ?? pod.Status?.Phase}){(string.IsNullOrEmpty(pod.Status?.Message) ? "" : $": {pod.Status.Message}")}"));
+        }
+        else if (SecretsPlan.HasOldSharedSecret(draft, pod))
+        {
+            draft.DeletePod(pod, "the shared secret of the processes has changed, and those with the old one are no peers of those with the new");
         }
         else if (draft.NodeTrouble(pod) is { } trouble)
         {
@@ -113,6 +129,10 @@ internal static class StoragePlan
 
     private static bool OthersComplete(PlanDraft draft, CopyState copy) =>
         draft.Copies.Where(c => c.Index != copy.Index).All(c => c.IsComplete(draft.Groups)) && draft.Shape.Copies > 1;
+
+    private static bool IsTooLargeToBind(PlanDraft draft, V1PersistentVolumeClaim claim) =>
+        !draft.WasOpened && claim.Metadata.DeletionTimestamp is null && claim.Status?.Phase is null or "Pending"
+        && claim.Spec.Resources.Requests["storage"].ToDecimal() > new ResourceQuantity(draft.Spec.Storage.Size).ToDecimal();
 
     /// <summary>The size to ask for: the spec's, unless that is less or the class of the volume cannot grow.</summary>
     private static string Size(PlanDraft draft, V1PersistentVolumeClaim claim)
@@ -132,7 +152,7 @@ internal static class StoragePlan
             draft.Problems.Add(new Problem(
                 "VolumeCannotGrow",
                 $"Volume {claim.Metadata.Name} cannot grow from {have} to {want}: StorageClass {className} does not allow expansion; "
-                + "set allowVolumeExpansion: true on the class, or write the old size"));
+                + $"set allowVolumeExpansion: true on the class, or write {have} into spec.storage.size"));
             return have.ToString();
         }
 

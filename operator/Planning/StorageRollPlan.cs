@@ -32,10 +32,11 @@ internal static class StorageRollPlan
         }
 
         var next = outdated[0];
-        if (draft.Copies.Where(c => c.Index != next.Index).All(c => c.IsComplete(draft.Groups)))
+        if (draft.Copies.Where(c => c.Index != next.Index).All(c => c.IsComplete(draft.Groups)) && draft.WouldBeTaken(wanted[next.Index]))
         {
-            draft.DeletePod(next.Pod!, $"{next.Name} is replaced by what the spec asks for; all others are complete");
-            draft.Event("StorageUpgrading", $"{next.Name} is replaced, {done} of {draft.Shape.Copies} are done");
+            draft.DeletePod(
+                next.Pod!, $"{next.Name} is replaced by what the spec asks for; all others are complete",
+                new PlannedEvent(false, "StorageUpgrading", $"{next.Name} is replaced by what the spec asks for"));
         }
     }
 }

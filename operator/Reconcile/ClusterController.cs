@@ -15,6 +15,7 @@ public sealed class ClusterController(
 {
     private const int Workers = 4;
     private readonly ILogger log = logs.CreateLogger("Redoubt.Operator");
+    private readonly Repeats repeats = new(time);
 
     /// <summary>Whether the caches are filled and workers run.</summary>
     public bool IsRunning { get; private set; }
@@ -27,11 +28,12 @@ public sealed class ClusterController(
         using var http = new HttpClient(pods ?? handler, disposeHandler: false);
         using var monitor = new DataPlaneMonitor(http, time);
         var caches = new ObjectCaches(api, options.WatchNamespace, log, metrics);
-        var queue = new WorkQueue<ObjectKey>(time, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(10));
+        var queue = new WorkQueue<ObjectKey>(time, TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(5));
         var expectations = new Expectations(time);
+        var refusals = new Refusals(time);
         var reconciler = new ClusterReconciler(
-            options, caches, new PlanExecutor(api, caches, expectations, log), new StatusWriter(api, time),
-            new EventRecorder(api, options.Identity, time, log), monitor, expectations, metrics, time, log);
+            options, caches, new PlanExecutor(api, caches, expectations, refusals, repeats, log), refusals, new StatusWriter(api, time),
+            new EventRecorder(api, options.Identity, time, repeats, log), monitor, expectations, metrics, time, log);
         caches.OnChange(queue.Add);
         monitor.Changed += queue.Add;
 
@@ -81,6 +83,7 @@ public sealed class ClusterController(
                 var again = await reconciler.ReconcileAsync(key, cancel);
                 metrics.Reconciles.WithLabels("ok").Inc();
                 queue.Forget(key);
+                repeats.Forget(key.ToString());
                 if (again is { } delay)
                 {
                     queue.AddAfter(key, delay);
@@ -93,14 +96,17 @@ public sealed class ClusterController(
             catch (Exception e)
             {
                 metrics.Reconciles.WithLabels("error").Inc();
-                var delay = queue.AddRateLimited(key);
-                if (e is KubeApiException or HttpRequestException or OperationCanceledException)
+                queue.AddRateLimited(key);
+                if (repeats.IsWorthSaying(key.ToString(), e.Message, out var times))
                 {
-                    Log.ReconcileFailed(log, key.ToString(), delay.TotalMilliseconds, e.Message);
-                }
-                else
-                {
-                    Log.Unexpected(log, e, key.ToString());
+                    if (e is KubeApiException or HttpRequestException or IOException)
+                    {
+                        Log.ReconcileFailed(log, key.ToString(), e.Message, times);
+                    }
+                    else
+                    {
+                        Log.Unexpected(log, e, key.ToString());
+                    }
                 }
             }
             finally

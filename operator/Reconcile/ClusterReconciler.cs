@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using k8s.Models;
@@ -10,20 +11,25 @@ namespace Redoubt.Operator.Reconcile;
 
 /// <summary>Brings one cluster a step further: observe, plan, do, tell.</summary>
 public sealed class ClusterReconciler(
-    OperatorOptions options, ObjectCaches caches, PlanExecutor executor, StatusWriter statusWriter, EventRecorder events,
+    OperatorOptions options, ObjectCaches caches, PlanExecutor executor, Refusals refusals, StatusWriter statusWriter, EventRecorder events,
     DataPlaneMonitor monitor, Expectations expectations, OperatorMetrics metrics, TimeProvider time, ILogger log)
 {
     public static readonly ActivitySource Tracing = new("Redoubt.Operator");
 
     /// <returns>When to look again though nothing changes; null: only on a change.</returns>
-    /// <exception cref="KubeApiException">The API server refused; try again later.</exception>
+    /// <exception cref="KubeApiException">The caches are behind, or the server failed; try again soon.</exception>
     public async Task<TimeSpan?> ReconcileAsync(ObjectKey key, CancellationToken cancel)
     {
         var cluster = caches.Clusters.Get(key);
-        if (cluster is null)
+        if (cluster is null || options.ExcludeNamespaces.Contains(key.Namespace))
         {
             Forget(key);
             return null;
+        }
+
+        if (OperatorClaim.OfAnother(cluster, options.Name, time.GetUtcNow().UtcDateTime) is { } other)
+        {
+            return await StandAsideAsync(cluster, other, cancel);
         }
 
         if (!expectations.AreMet(key))
@@ -32,6 +38,7 @@ public sealed class ClusterReconciler(
             return TimeSpan.FromMilliseconds(200);
         }
 
+        standing.TryRemove(key, out _);
         using var activity = Tracing.StartActivity("reconcile");
         activity?.SetTag("redoubt.cluster", key.ToString());
         var pods = caches.Pods.OwnedBy(key);
@@ -47,21 +54,18 @@ public sealed class ClusterReconciler(
             Nodes = [.. caches.Nodes.All],
             StorageClasses = [.. caches.StorageClasses.All],
             Reports = monitor.Reports(key),
+            SlowStorage = monitor.SlowStorage(),
+            AcceptedPods = executor.AcceptedPods,
+            Refusals = refusals.Of(key),
+            LostSecrets = caches.LostSecrets(key),
         };
         var plan = ClusterPlanner.Plan(snapshot);
-        List<PlannedEvent> told = [.. plan.Events];
-        KubeApiException? refused = null;
-        try
+        var done = await executor.DoAsync(cluster, plan.Steps, cancel);
+        var refused = refusals.Of(key);
+        if (!SameFacts(refused, snapshot.Refusals))
         {
-            told.AddRange(await executor.DoAsync(cluster, plan.Steps, cancel));
-        }
-        catch (KubeApiException e) when (e.IsPermanent && plan.Status is not null)
-        {
-            // Tell it where people look; then back off.
-            refused = e;
-            var reason = e.Reason == PlanExecutor.NameTaken ? PlanExecutor.NameTaken : "ApplyFailed";
-            told.Add(new PlannedEvent(true, reason, e.Message));
-            Degrade(plan.Status, reason, e.Message);
+            // What is told must be true after the steps, not before.
+            plan = ClusterPlanner.Plan(snapshot with { Refusals = refused });
         }
 
         if (plan.Status is { } status)
@@ -73,29 +77,71 @@ public sealed class ClusterReconciler(
 
             if (status.Phase != cluster.Status?.Phase)
             {
-                Log.Phase(log, key.ToString(), status.Phase ?? "");
+                Log.Phase(log, key.ToString(), status.Phase == status.Message ? status.Phase ?? "" : $"{status.Phase} ({status.Message})");
             }
 
             Measure(key, status);
         }
 
-        foreach (var planned in told)
+        foreach (var planned in done.Concat(plan.Events))
         {
             await events.RecordAsync(cluster, planned, cancel);
         }
 
         var busy = plan.Status?.Conditions?.Any(c => (c.Type == ConditionTypes.Progressing && c.Status == "True") || (c.Type == ConditionTypes.Degraded && c.Status == "True")) == true;
         monitor.Track(key, pods, busy);
-        return refused is null ? plan.CheckAgainAfter : throw refused;
+        if (plan.Steps.OfType<PlanStep.CheckPod>().Any() && !refused.Any(r => r.Subject.StartsWith("changed Pod ", StringComparison.Ordinal)))
+        {
+            return TimeSpan.FromMilliseconds(50); // it would be taken: go on
+        }
+
+        return new[] { plan.CheckAgainAfter, refusals.NextTry(key), plan.Status is null ? null : OperatorClaim.Renewal }.Where(t => t is not null).Min();
     }
+
+    /// <summary>Another operator looks after the cluster: say so on it, and look again when that operator should have said that it is still there.</summary>
+    private async Task<TimeSpan?> StandAsideAsync(DatabaseCluster cluster, OperatorClaim other, CancellationToken cancel)
+    {
+        var key = ObjectKey.Of(cluster);
+        if (standing.TryAdd(key, other.Operator))
+        {
+            Forget(key);
+            standing[key] = other.Operator;
+            Log.StandingAside(log, key.ToString(), other.Operator);
+        }
+        else
+        {
+            return Left();
+        }
+
+        if (other.Operator != OperatorClaim.Uninstalled)
+        {
+            await events.RecordAsync(
+                cluster,
+                new PlannedEvent(
+                    true, "TwoOperators",
+                    $"Operator {options.Name} watches this namespace too and stands aside, because {other.Operator} looks after the cluster: exclude the namespace in one of them "
+                    + "(watchNamespace or excludeNamespaces of the chart)"),
+                cancel);
+        }
+
+        return Left();
+        TimeSpan Left() => other.Said + OperatorClaim.Life - time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(1);
+    }
+
+    private static bool SameFacts(IReadOnlyList<Refusal> a, IReadOnlyList<Refusal> b) =>
+        a.Count == b.Count && a.Zip(b).All(p => p.First.Subject == p.Second.Subject && p.First.IsTold == p.Second.IsTold && p.First.Error.Message == p.Second.Error.Message);
+
+    private readonly ConcurrentDictionary<ObjectKey, string> standing = new();
 
     /// <summary>Drops everything that is remembered about a cluster.</summary>
     private void Forget(ObjectKey key)
     {
+        standing.TryRemove(key, out _);
         monitor.Track(key, [], busy: false);
         executor.Forget(key);
         statusWriter.Forget(key);
         expectations.Forget(key);
+        caches.ForgetSecrets(key);
         metrics.ClusterReady.RemoveLabelled(key.Namespace, key.Name);
         foreach (var state in SegmentStates)
         {
@@ -113,19 +159,6 @@ public sealed class ClusterReconciler(
         {
             metrics.ClusterSegments.WithLabels(key.Namespace, key.Name, state).Set(status.Segments?.Count(s => s.State == state) ?? 0);
         }
-    }
-
-    private void Degrade(DatabaseClusterStatus status, string reason, string message)
-    {
-        var degraded = status.Conditions!.First(c => c.Type == ConditionTypes.Degraded);
-        if (degraded.Status != "True")
-        {
-            degraded.LastTransitionTime = Seconds(time.GetUtcNow().UtcDateTime);
-        }
-
-        degraded.Status = "True";
-        degraded.Reason = reason;
-        degraded.Message = message;
     }
 
     // Times in the API have whole seconds.

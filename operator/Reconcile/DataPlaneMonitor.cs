@@ -19,6 +19,9 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
     /// <summary>A single answer that comes late is no silence.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(2);
 
+    /// <summary>An answer that takes this long comes from a node that is short of processor time.</summary>
+    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(800);
+
     private readonly ConcurrentDictionary<(ObjectKey Pod, string Uid), Target> targets = new();
     private readonly SemaphoreSlim parallel = new(32);
 
@@ -38,7 +41,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
             wanted.Add(id);
             var port = pod.Role() == Names.Compute ? Ports.ComputeHttp : Ports.StorageHttp;
             var host = pod.Status.PodIP.Contains(':', StringComparison.Ordinal) ? $"[{pod.Status.PodIP}]" : pod.Status.PodIP;
-            var target = targets.GetOrAdd(id, _ => new Target(cluster, pod.Role() == Names.Compute, new Uri($"http://{host}:{port}/status")));
+            var target = targets.GetOrAdd(id, _ => new Target(cluster, pod.Role() == Names.Compute, pod.Spec?.NodeName, new Uri($"http://{host}:{port}/status")));
             target.Period = busy ? Busy : Quiet;
         }
 
@@ -52,6 +55,10 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
     public IReadOnlyDictionary<string, PodReport> Reports(ObjectKey cluster) =>
         targets.Where(t => t.Value.Cluster == cluster && t.Value.Report is not null).GroupBy(t => t.Key.Pod.Name)
             .ToDictionary(g => g.Key, g => g.First().Value.Report!);
+
+    /// <summary>How many storage pods of any cluster answer late or not at all, by node.</summary>
+    public IReadOnlyDictionary<string, int> SlowStorage() =>
+        targets.Values.Where(t => t is { IsCompute: false, Node: not null } && (t.Pace >= Late || t.FailingSince is not null)).GroupBy(t => t.Node!).ToDictionary(g => g.Key, g => g.Count());
 
     /// <summary>Asks until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -115,6 +122,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
 
     private async Task AskOnceAsync(Target target, CancellationToken cancel)
     {
+        var asked = time.GetTimestamp();
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -122,6 +130,13 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
             if (target.IsCompute)
             {
                 var compute = await http.GetFromJsonAsync<ComputeReport>(target.Address, limit.Token);
+                if (compute is { State: "failed", Message.Length: > 0 })
+                {
+                    // It starts again within a second, and what it said is gone then.
+                    target.LastFailure = compute.Message;
+                }
+
+                compute = compute is null || compute.LastWords is { Length: > 0 } ? compute : compute with { LastWords = target.LastFailure };
                 target.Report = new PodReport(null, compute, null, target.Report?.Compute?.Vdl);
             }
             else
@@ -131,6 +146,7 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
             }
 
             target.FailingSince = null;
+            target.Pace = time.GetElapsedTime(asked);
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or NotSupportedException
             || (e is OperationCanceledException && !cancel.IsCancellationRequested))
@@ -148,15 +164,18 @@ public sealed class DataPlaneMonitor(HttpClient http, TimeProvider time) : IDisp
     private static string Essence(PodReport? report) => report switch
     {
         null => "",
-        { Compute: { } c } => $"{report.IsReachable} {c.State} {c.Message} {c.Epoch} {string.Join(',', c.PendingRestart ?? [])} {string.Join(',', report.Lagging())}",
+        { Compute: { } c } => $"{report.IsReachable} {c.State} {c.Message} {c.Epoch} {string.Join(',', c.PendingRestart ?? [])} {c.ParametersHash} {string.Join(';', c.ParametersRejected ?? [])} {c.AdministrationProblem} {c.LastWords} {string.Join(',', report.Lagging())}",
         { Storage: { } s } => $"{report.IsReachable} {s.State} " + string.Join(';', s.Segments.Select(g => $"{g.Group} {g.Epoch} {g.State} {g.Message}")),
         _ => "unreachable",
     };
 
-    private sealed class Target(ObjectKey cluster, bool isCompute, Uri address)
+    private sealed class Target(ObjectKey cluster, bool isCompute, string? node, Uri address)
     {
         public ObjectKey Cluster { get; } = cluster;
         public bool IsCompute { get; } = isCompute;
+        public string? Node { get; } = node;
+        public TimeSpan Pace { get; set; }
+        public string? LastFailure { get; set; }
         public Uri Address { get; } = address;
         public TimeSpan Period { get; set; } = Busy;
         public DateTimeOffset Due { get; set; }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -31,6 +32,32 @@ public sealed class ObjectCaches
             new(api, watchNamespace, Ours, OwnerOf, log, metrics);
     }
 
+    private readonly ConcurrentDictionary<ObjectKey, IDictionary<string, byte[]>> lost = new();
+
+    /// <summary>Values of the Secrets of a cluster that were deleted while this operator looked, by name and key.</summary>
+    public IReadOnlyDictionary<string, string> LostSecrets(ObjectKey cluster)
+    {
+        var found = new Dictionary<string, string>();
+        foreach (var name in (string[])[Names.AuthSecret(cluster.Name), Names.SuperuserSecret(cluster.Name), Names.AppSecret(cluster.Name)])
+        {
+            foreach (var (key, value) in lost.GetValueOrDefault(new ObjectKey(cluster.Namespace, name)) ?? new Dictionary<string, byte[]>())
+            {
+                found[$"{name}/{key}"] = System.Text.Encoding.UTF8.GetString(value);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Drops what is remembered of the Secrets of a cluster that is gone.</summary>
+    public void ForgetSecrets(ObjectKey cluster)
+    {
+        foreach (var name in (string[])[Names.AuthSecret(cluster.Name), Names.SuperuserSecret(cluster.Name), Names.AppSecret(cluster.Name)])
+        {
+            lost.TryRemove(new ObjectKey(cluster.Namespace, name), out _);
+        }
+    }
+
     public Informer<DatabaseCluster> Clusters { get; }
     public Informer<V1Pod> Pods { get; }
     public Informer<V1PersistentVolumeClaim> Claims { get; }
@@ -49,6 +76,14 @@ public sealed class ObjectCaches
     /// <summary>Calls back with the cluster of every object that changes.</summary>
     public void OnChange(Action<ObjectKey> clusterChanged)
     {
+        // Before anybody is woken: the plan that finds the Secret missing must know what it held. A Secret of a cluster that is deleted is no loss.
+        Secrets.Changed += (old, now) =>
+        {
+            if (now is null && old is { Data: { Count: > 0 } data } && OwnerOf(old) is { } owner && Clusters.Get(owner) is { Metadata.DeletionTimestamp: null })
+            {
+                lost[ObjectKey.Of(old)] = data;
+            }
+        };
         Hook(Clusters);
         Hook(Pods);
         Hook(Claims);
@@ -62,6 +97,7 @@ public sealed class ObjectCaches
         {
             // Kubelets report often; only what the planner asks nodes about counts.
             if (old is null || now is null || old.IsReady() != now.IsReady() || old.Spec?.Unschedulable != now.Spec?.Unschedulable
+                || !SameTaints(old, now)
                 || !SameLabels(old.Metadata.Labels, now.Metadata.Labels))
             {
                 Everyone();
@@ -124,6 +160,9 @@ public sealed class ObjectCaches
 
     private static ObjectKey? OwnerOf(IMetadata<V1ObjectMeta> value) =>
         value.Metadata.Label(Names.ClusterLabel) is { } cluster ? new ObjectKey(value.Metadata.NamespaceProperty, cluster) : null;
+
+    private static bool SameTaints(V1Node a, V1Node b) =>
+        (a.Spec?.Taints ?? []).Select(t => $"{t.Key}={t.Value}:{t.Effect}").ToHashSet().SetEquals((b.Spec?.Taints ?? []).Select(t => $"{t.Key}={t.Value}:{t.Effect}"));
 
     private static bool SameLabels(IDictionary<string, string>? a, IDictionary<string, string>? b) =>
         (a?.Count ?? 0) == (b?.Count ?? 0) && (a is null || b is null || a.All(p => b.TryGetValue(p.Key, out var v) && v == p.Value));

@@ -13,34 +13,75 @@ using Redoubt.Operator.Runtime;
 namespace Redoubt.Operator.Reconcile;
 
 /// <summary>Does the steps of a plan, leaving out what is so already.</summary>
-public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations expectations, ILogger log)
+public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations expectations, Refusals refusals, Repeats repeats, ILogger log)
 {
     /// <summary>Reason of a refusal that is our own: somebody else's object has a name that the cluster needs.</summary>
     public const string NameTaken = "NameTaken";
 
+    /// <summary>Hashes of pod specs that the server would take, with the cluster that asked.</summary>
+    private readonly ConcurrentDictionary<string, ObjectKey> accepted = new();
+
+    /// <summary>Hashes of pod specs that the server has said it would take, for any cluster.</summary>
+    public IReadOnlySet<string> AcceptedPods => accepted.Keys.ToHashSet();
+
     /// <summary>By kind and name: what was applied last and the version that came of it, which no watch needs to confirm.</summary>
     private readonly ConcurrentDictionary<(ResourceType Type, ObjectKey Key), (string Hash, string Version)> applied = new();
 
-    /// <returns>Events about steps that could not be done and that the cluster gets on without.</returns>
-    /// <exception cref="KubeApiException">A step failed; those before it are done, and those after one that was refused for good too.</exception>
+    /// <summary>
+    /// Does the steps; one that is refused is remembered and left for later, and those after it are done all the same: one object that cannot be
+    /// must not keep a dead compute pod from being replaced.
+    /// </summary>
+    /// <returns>What is to be told: events of steps that were done, and about steps that the cluster gets on without.</returns>
+    /// <exception cref="KubeApiException">The caches are behind (409), or the cluster could not be claimed.</exception>
     public async Task<IReadOnlyList<PlannedEvent>> DoAsync(DatabaseCluster cluster, IReadOnlyList<PlanStep> steps, CancellationToken cancel)
     {
+        var key = ObjectKey.Of(cluster);
         var events = new List<PlannedEvent>();
-        KubeApiException? refused = null;
+        var subjects = new HashSet<string>();
         foreach (var step in steps)
         {
+            var (subject, wish) = Identity(cluster, step);
+            subjects.Add(subject);
+            if (refusals.Stands(key, subject, wish))
+            {
+                continue;
+            }
+
             try
             {
                 await DoAsync(cluster, step, events, cancel);
+                events.AddRange(step.Told);
+                refusals.Remove(key, subject);
             }
-            catch (KubeApiException e) when (e.IsPermanent)
+            catch (KubeApiException e) when (!e.IsConflict && step is not PlanStep.SetFinalizer { Present: true })
             {
-                // One object that cannot be must not keep a dead compute pod from being replaced.
-                refused ??= e;
+                refusals.Add(key, subject, wish, e);
+                if (repeats.IsWorthSaying($"{key}/{subject}", e.Message, out var times))
+                {
+                    Log.Refused(log, key.ToString(), subject, e.Message, times);
+                }
             }
         }
 
-        return refused is null ? events : throw refused;
+        refusals.Keep(key, subjects);
+        return events;
+    }
+
+    /// <summary>What a step is about and what it asks for. The pods of a role are one subject: when one is refused, its likes are not tried.</summary>
+    private static (string Subject, string Wish) Identity(DatabaseCluster cluster, PlanStep step)
+    {
+        var generation = cluster.Metadata.Generation?.ToString() ?? "";
+        return step switch
+        {
+            PlanStep.Apply { Object: var o } => ($"{ResourceType.Of(o).Kind} {o.Metadata.Name}", generation + PodParts.Hash(KubernetesJson.Serialize(o))),
+            PlanStep.Create { Object: V1Pod pod } => (Refusal.PodsOf(pod.Role() ?? ""), generation),
+            PlanStep.Create { Object: V1PersistentVolumeClaim } => ("PersistentVolumeClaim " + Names.Storage, generation),
+            PlanStep.Create { Object: var o } => ($"{ResourceType.Of(o).Kind} {o.Metadata.Name}", generation),
+            PlanStep.Delete d => ($"deletion of {d.Type.Kind} {d.Key.Name}", d.Uid ?? generation),
+            PlanStep.CheckPod c => ($"changed Pod {c.Pod.Role()}", c.Pod.Metadata.Annotation(Names.SpecHashAnnotation) ?? ""),
+            PlanStep.AnnotatePod a => ($"annotation of Pod {a.Key.Name}", string.Join(',', a.Annotations.Values)),
+            _ => ("finalizer", generation),
+        };
     }
 
     private async Task DoAsync(DatabaseCluster cluster, PlanStep step, List<PlannedEvent> events, CancellationToken cancel)
@@ -56,11 +97,15 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
             case PlanStep.Delete delete:
                 await DeleteAsync(cluster, delete, cancel);
                 break;
+            case PlanStep.CheckPod check:
+                await api.CheckAsync(check.Pod, cancel);
+                accepted[check.Pod.Metadata.Annotation(Names.SpecHashAnnotation)!] = ObjectKey.Of(cluster);
+                break;
             case PlanStep.AnnotatePod annotate:
                 await AnnotateAsync(cluster, annotate, cancel);
                 break;
             case PlanStep.SetFinalizer finalizer:
-                await SetFinalizerAsync(cluster, finalizer.Present, cancel);
+                await SetFinalizerAsync(cluster, finalizer, cancel);
                 break;
             default:
                 throw new InvalidOperationException($"Unknown step {step.GetType()}.");
@@ -73,6 +118,12 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
         foreach (var key in applied.Keys.Where(k => k.Key.Namespace == cluster.Namespace && k.Key.Name.StartsWith(cluster.Name, StringComparison.Ordinal)))
         {
             applied.TryRemove(key, out _);
+        }
+
+        refusals.Keep(cluster, new HashSet<string>());
+        foreach (var hash in accepted.Where(a => a.Value == cluster).Select(a => a.Key).ToList())
+        {
+            accepted.TryRemove(hash, out _);
         }
     }
 
@@ -209,8 +260,9 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
         }
     }
 
-    private async Task SetFinalizerAsync(DatabaseCluster cluster, bool present, CancellationToken cancel)
+    private async Task SetFinalizerAsync(DatabaseCluster cluster, PlanStep.SetFinalizer step, CancellationToken cancel)
     {
+        var present = step.Present;
         var finalizers = new JsonArray();
         foreach (var other in (cluster.Metadata.Finalizers ?? []).Where(f => f != Names.Finalizer))
         {
@@ -225,7 +277,12 @@ public sealed class PlanExecutor(KubeApi api, ObjectCaches caches, Expectations 
         // The version guards the finalizers of others, which a merge patch would overwrite.
         var patch = new JsonObject
         {
-            ["metadata"] = new JsonObject { ["finalizers"] = finalizers, ["resourceVersion"] = cluster.Metadata.ResourceVersion },
+            ["metadata"] = new JsonObject
+            {
+                ["finalizers"] = finalizers,
+                ["annotations"] = new JsonObject { [Names.OperatorAnnotation] = step.Claim },
+                ["resourceVersion"] = cluster.Metadata.ResourceVersion,
+            },
         };
         try
         {

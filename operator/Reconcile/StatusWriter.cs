@@ -13,7 +13,11 @@ namespace Redoubt.Operator.Reconcile;
 public sealed class StatusWriter(KubeApi api, TimeProvider time)
 {
     public static readonly TimeSpan LsnPeriod = TimeSpan.FromSeconds(10);
+
+    /// <summary>A status that was refused is not written again before.</summary>
+    private static readonly TimeSpan RefusedPause = TimeSpan.FromMinutes(2);
     private readonly ConcurrentDictionary<ObjectKey, DateTimeOffset> written = new();
+    private readonly ConcurrentDictionary<ObjectKey, (JsonObject Status, DateTimeOffset Until)> refused = new();
 
     /// <returns>The new resourceVersion of the cluster, or null when nothing was written.</returns>
     public async Task<string?> WriteAsync(DatabaseCluster cluster, DatabaseClusterStatus status, CancellationToken cancel)
@@ -32,12 +36,30 @@ public sealed class StatusWriter(KubeApi api, TimeProvider time)
             return null;
         }
 
-        var result = await api.ApplyAsync<DatabaseCluster>(key, new JsonObject { ["status"] = wanted }, "status", cancel);
-        written[key] = time.GetUtcNow();
-        return result.Metadata.ResourceVersion;
+        if (refused.TryGetValue(key, out var before) && JsonNode.DeepEquals(wanted, before.Status) && time.GetUtcNow() < before.Until)
+        {
+            return null;
+        }
+
+        try
+        {
+            var result = await api.ApplyAsync<DatabaseCluster>(key, new JsonObject { ["status"] = wanted.DeepClone() }, "status", cancel);
+            written[key] = time.GetUtcNow();
+            refused.TryRemove(key, out _);
+            return result.Metadata.ResourceVersion;
+        }
+        catch (KubeApiException e) when (e.IsPermanent)
+        {
+            refused[key] = (wanted, time.GetUtcNow() + RefusedPause);
+            throw;
+        }
     }
 
-    public void Forget(ObjectKey cluster) => written.TryRemove(cluster, out _);
+    public void Forget(ObjectKey cluster)
+    {
+        written.TryRemove(cluster, out _);
+        refused.TryRemove(cluster, out _);
+    }
 
     private static JsonObject ToJson(DatabaseClusterStatus status) => JsonNode.Parse(KubernetesJson.Serialize(status))!.AsObject();
 

@@ -22,7 +22,9 @@ public sealed class Informer<T>(
     where T : class, IKubernetesObject<V1ObjectMeta>
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(4);
+
+    private readonly Repeats repeats = new(TimeProvider.System);
 
     private readonly ConcurrentDictionary<ObjectKey, T> objects = new();
     private readonly ConcurrentDictionary<ObjectKey, ImmutableDictionary<ObjectKey, T>> owned = new();
@@ -63,6 +65,7 @@ public sealed class Informer<T>(
                     synced.TrySetResult();
                 }
 
+                var began = System.Diagnostics.Stopwatch.StartNew();
                 var any = false;
                 await foreach (var change in api.WatchAsync<T>(namespaceName, labelSelector, version, cancel))
                 {
@@ -83,7 +86,8 @@ public sealed class Informer<T>(
                     }
                 }
 
-                if (any)
+                repeats.Forget(typeof(T).Name);
+                if (any || began.Elapsed > LongestDelay)
                 {
                     continue;
                 }
@@ -97,10 +101,13 @@ public sealed class Informer<T>(
                 Log.ListAgain(log, typeof(T).Name, version);
                 version = null;
             }
-            catch (Exception e) when (e is KubeApiException or HttpRequestException or IOException or OperationCanceledException
-                or System.Text.Json.JsonException)
+            catch (Exception e)
             {
-                Log.WatchFailed(log, typeof(T).Name, delay.TotalMilliseconds, e.Message);
+                // Whatever the server or something between sends, the next attempt may go better; nothing that is wrong with it ends the process.
+                if (repeats.IsWorthSaying(typeof(T).Name, e.Message, out var times))
+                {
+                    Log.WatchFailed(log, typeof(T).Name, e.Message, times);
+                }
             }
 
             try

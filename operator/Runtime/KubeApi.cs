@@ -22,6 +22,13 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
     private const int PageSize = 500;
     private const int WatchSeconds = 290;
 
+    /// <summary>How long one answer may take; a server that is half open must not hold a worker for ever.</summary>
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PageLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>A watch that has been silent for longer is asked for anew: servers send bookmarks every minute.</summary>
+    private static readonly TimeSpan WatchSilence = TimeSpan.FromSeconds(100);
+
     public Kubernetes Client => client;
 
     /// <summary>All objects of a kind, in pages.</summary>
@@ -37,9 +44,7 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         while (true)
         {
             var query = new Query().Add("labelSelector", labelSelector).Add("limit", PageSize.ToString()).Add("continue", token);
-            using var response = await SendAsync("list", HttpMethod.Get, type.CollectionPath(namespaceName) + query, null, null, cancel);
-            await using var stream = await response.Content.ReadAsStreamAsync(cancel);
-            using var page = await JsonDocument.ParseAsync(stream, cancellationToken: cancel);
+            using var page = await WithinAsync(PageLimit, cancel, limited => ReadAsync("list", HttpMethod.Get, type.CollectionPath(namespaceName) + query, null, null, limited));
             foreach (var item in page.RootElement.GetProperty("items").EnumerateArray())
             {
                 items.Add(Read<T>(item, type));
@@ -63,15 +68,32 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         var type = ResourceType.Of<T>();
         var query = new Query().Add("watch", "1").Add("allowWatchBookmarks", "true").Add("labelSelector", labelSelector)
             .Add("resourceVersion", resourceVersion).Add("timeoutSeconds", WatchSeconds.ToString());
-        using var response = await SendAsync("watch", HttpMethod.Get, type.CollectionPath(namespaceName) + query, null, null, cancel);
+        using var response = await WithinAsync(
+            PageLimit, cancel, limited => SendAsync("watch", HttpMethod.Get, type.CollectionPath(namespaceName) + query, null, null, limited));
 
-        // A connection that died without a word is given up a little after the server should have ended the watch.
+        // A connection that died without a word is given up; the next watch goes on where this one stopped.
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        deadline.CancelAfter(TimeSpan.FromSeconds(WatchSeconds + 30));
         await using var stream = await response.Content.ReadAsStreamAsync(cancel);
         using var reader = new StreamReader(stream, Encoding.UTF8);
-        while (await reader.ReadLineAsync(deadline.Token) is { } line)
+        while (true)
         {
+            deadline.CancelAfter(WatchSilence);
+            var silent = false;
+            string? line = null;
+            try
+            {
+                line = await reader.ReadLineAsync(deadline.Token);
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+            {
+                silent = true;
+            }
+
+            if (silent || line is null)
+            {
+                yield break;
+            }
+
             if (line.Length == 0)
             {
                 continue;
@@ -134,6 +156,17 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         return SendForMetadataAsync("create", HttpMethod.Post, path, KubernetesJson.Serialize(Stamp(value, type)), "application/json", cancel);
     }
 
+    /// <summary>Whether the server would take a pod of this kind beside those that exist; nothing is made.</summary>
+    /// <exception cref="KubeApiException">It would not; the message says why.</exception>
+    public async Task CheckAsync(V1Pod pod, CancellationToken cancel)
+    {
+        // Under another name: one that exists would be refused for its name.
+        var copy = KubernetesJson.Deserialize<V1Pod>(KubernetesJson.Serialize(Stamp(pod, ResourceType.Pods)));
+        copy.Metadata.Name = pod.Metadata.Name + "-check";
+        var path = ResourceType.Pods.CollectionPath(pod.Metadata.NamespaceProperty) + new Query().Add("fieldManager", FieldManager).Add("dryRun", "All");
+        await SendForMetadataAsync("check", HttpMethod.Post, path, KubernetesJson.Serialize(copy), "application/json", cancel);
+    }
+
     /// <summary>Server-side apply: makes the fields that <paramref name="value"/> holds ours and equal to it.</summary>
     /// <param name="value">Object with only the fields that the operator means to own.</param>
     /// <param name="cancel">Gives up.</param>
@@ -186,7 +219,8 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         };
         try
         {
-            using var _ = await SendAsync("delete", HttpMethod.Delete, PathOf(type, key), KubernetesJson.Serialize(options), "application/json", cancel);
+            using var _ = await WithinAsync(
+                AnswerLimit, cancel, limited => SendAsync("delete", HttpMethod.Delete, PathOf(type, key), KubernetesJson.Serialize(options), "application/json", limited));
         }
         catch (KubeApiException e) when (e.IsNotFound)
         {
@@ -212,19 +246,37 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
     private async Task<T> SendAsync<T>(string verb, HttpMethod method, string path, string? body, string? mediaType, CancellationToken cancel)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
-        using var response = await SendAsync(verb, method, path, body, mediaType, cancel);
-        await using var stream = await response.Content.ReadAsStreamAsync(cancel);
-        using var document = await JsonDocument.ParseAsync(stream, cancellationToken: cancel);
+        using var document = await WithinAsync(AnswerLimit, cancel, limited => ReadAsync(verb, method, path, body, mediaType, limited));
         return Read<T>(document.RootElement, ResourceType.Of<T>());
     }
 
     private async Task<V1ObjectMeta> SendForMetadataAsync(
         string verb, HttpMethod method, string path, string? body, string? mediaType, CancellationToken cancel)
     {
+        using var document = await WithinAsync(AnswerLimit, cancel, limited => ReadAsync(verb, method, path, body, mediaType, limited));
+        return KubernetesJson.Deserialize<V1ObjectMeta>(document.RootElement.GetProperty("metadata"));
+    }
+
+    private async Task<JsonDocument> ReadAsync(string verb, HttpMethod method, string path, string? body, string? mediaType, CancellationToken cancel)
+    {
         using var response = await SendAsync(verb, method, path, body, mediaType, cancel);
         await using var stream = await response.Content.ReadAsStreamAsync(cancel);
-        using var document = await JsonDocument.ParseAsync(stream, cancellationToken: cancel);
-        return KubernetesJson.Deserialize<V1ObjectMeta>(document.RootElement.GetProperty("metadata"));
+        return await JsonDocument.ParseAsync(stream, cancellationToken: cancel);
+    }
+
+    /// <exception cref="HttpRequestException">The server has not answered in time.</exception>
+    private static async Task<T> WithinAsync<T>(TimeSpan limit, CancellationToken cancel, Func<CancellationToken, Task<T>> request)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limited.CancelAfter(limit);
+        try
+        {
+            return await request(limited.Token);
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"The API server has not answered within {limit.TotalSeconds:0} s.", e);
+        }
     }
 
     private async Task<HttpResponseMessage> SendAsync(
@@ -275,7 +327,9 @@ public sealed class KubeApi(Kubernetes client, OperatorMetrics? metrics = null)
         var code = status.TryGetProperty("code", out var c) && c.TryGetInt32(out var number) ? (HttpStatusCode)number : fallback;
         var reason = status.TryGetProperty("reason", out var r) ? r.GetString() : null;
         var message = status.TryGetProperty("message", out var m) ? m.GetString() : null;
-        return new KubeApiException(code, reason ?? code.ToString(), message ?? $"The API server answered {(int)code}.");
+        var causes = status.TryGetProperty("details", out var d) && d.ValueKind == JsonValueKind.Object && d.TryGetProperty("causes", out var list) && list.ValueKind == JsonValueKind.Array
+            ? list.EnumerateArray().Select(x => x.TryGetProperty("reason", out var y) ? y.GetString() : null).OfType<string>().ToList() : [];
+        return new KubeApiException(code, reason ?? code.ToString(), message ?? $"The API server answered {(int)code}.", causes);
     }
 
     /// <summary>Query string; values that are null are left out.</summary>

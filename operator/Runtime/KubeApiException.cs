@@ -3,8 +3,11 @@ using System.Net;
 namespace Redoubt.Operator.Runtime;
 
 /// <summary>The API server refused a request. The message is the server's own.</summary>
-public sealed class KubeApiException(HttpStatusCode code, string reason, string message) : Exception(message)
+public sealed class KubeApiException(HttpStatusCode code, string reason, string message, IReadOnlyList<string>? causes = null) : Exception(message)
 {
+    /// <summary>Reasons of the causes in the server's answer, for example <c>NamespaceTerminating</c>.</summary>
+    public IReadOnlyList<string> Causes { get; } = causes ?? [];
+
     public HttpStatusCode Code { get; } = code;
 
     /// <summary>The machine-readable reason, for example <c>AlreadyExists</c>.</summary>

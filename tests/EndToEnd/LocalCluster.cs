@@ -69,6 +69,21 @@ public sealed class LocalCluster : Target
     }
 
     /// <inheritdoc />
+    public override async Task<bool> ApiIsAwayAsync(TimeSpan time, Func<Task> meanwhile)
+    {
+        _cluster.Api.Faults.Outage = TestCluster.Api.Outage.Gone;
+        try
+        {
+            await Task.WhenAll(Task.Delay(time), meanwhile());
+        }
+        finally
+        {
+            _cluster.Api.Faults.Outage = null;
+        }
+        return true;
+    }
+
+    /// <inheritdoc />
     public override Task<string> LogAsync(string ns, string pod)
     {
         var log = _cluster.Log(ns, pod) ?? "";

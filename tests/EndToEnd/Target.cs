@@ -41,6 +41,9 @@ public abstract class Target : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes the API server away for a while; false where that cannot be done.</summary>
+    public virtual Task<bool> ApiIsAwayAsync(TimeSpan time, Func<Task> meanwhile) => Task.FromResult(false);
+
     /// <summary>Faults of the test cluster itself.</summary>
     public virtual IReadOnlyList<Exception> Faults => [];
 

@@ -65,6 +65,10 @@ public sealed class SchemaTests
         {
             Expect(type == typeof(ResourceQuantity) || type == typeof(IntOrString));
         }
+        else if ((bool?)schema["x-kubernetes-preserve-unknown-fields"] == true)
+        {
+            Expect(type == typeof(IDictionary<string, JsonElement>));
+        }
         else if (kind is "integer")
         {
             Expect(type == ((string?)schema["format"] == "int64" ? typeof(long) : typeof(int)));

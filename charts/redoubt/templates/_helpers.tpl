@@ -25,3 +25,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "redoubt.computeImage" -}}
 {{ .Values.imagePrefix }}{{ .Values.computeImage.name }}:{{ .Values.computeImage.tag | default .Chart.AppVersion }}
 {{- end }}
+
+{{- define "redoubt.podSecurity" -}}
+runAsNonRoot: true
+{{- with .Values.runAsUser }}
+runAsUser: {{ . | int64 }}
+runAsGroup: {{ . | int64 }}
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}

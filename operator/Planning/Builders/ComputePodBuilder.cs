@@ -9,17 +9,12 @@ namespace Redoubt.Operator.Planning.Builders;
 /// </summary>
 public static class ComputePodBuilder
 {
-    public static V1Pod Build(DatabaseCluster cluster, long generation, int attempt, string volumeId, string image, string configHash)
+    public static V1Pod Build(DatabaseCluster cluster, long? userId, long generation, string volumeId, string image)
     {
         var spec = cluster.Spec;
         var name = Names.ComputePod(cluster.Metadata.Name, generation);
         var metadata = Owners.Owned(cluster, name, Names.Compute);
         metadata.Labels[Names.PodLabel] = name;
-        metadata.Annotations = new Dictionary<string, string>
-        {
-            [Names.AttemptAnnotation] = attempt.ToString(),
-            [Names.ConfigHashAnnotation] = configHash,
-        };
 
         return PodParts.Hashed(new V1Pod
         {
@@ -31,7 +26,7 @@ public static class ComputePodBuilder
                 EnableServiceLinks = false,
                 RestartPolicy = "Never",
                 TerminationGracePeriodSeconds = 60,
-                SecurityContext = PodParts.PodSecurity(),
+                SecurityContext = PodParts.PodSecurity(userId),
                 ImagePullSecrets = PodParts.PullSecrets(cluster),
                 PriorityClassName = spec.Scheduling?.PriorityClassName,
                 NodeSelector = spec.Scheduling?.NodeSelector,
@@ -44,7 +39,8 @@ public static class ComputePodBuilder
                         Name = Names.Compute,
                         Image = image,
                         ImagePullPolicy = spec.Images.PullPolicy,
-                        Command = ["/redoubt/Redoubt.Compute"],
+                        Command = ["/redoubt/start", "/redoubt/Redoubt.Compute"],
+                        TerminationMessagePolicy = "FallbackToLogsOnError",
                         Env = Env(cluster, volumeId),
                         Ports =
                         [
@@ -54,8 +50,10 @@ public static class ComputePodBuilder
                         Resources = PodParts.Resources(spec.Compute.Resources),
                         SecurityContext = PodParts.ContainerSecurity(),
                         StartupProbe = PodParts.Probe("/healthz", "http", periodSeconds: 1, failures: 300),
-                        LivenessProbe = PodParts.Probe("/healthz", "http", periodSeconds: 5, failures: 4, timeoutSeconds: 5),
-                        ReadinessProbe = PodParts.Probe("/readyz", "http", periodSeconds: 1, failures: 2),
+                        
+                        // A node that starves lets probes time out: the operator replaces a hung process, the kubelet only one that stays so.
+                        LivenessProbe = PodParts.Probe("/healthz", "http", periodSeconds: 10, failures: 12, timeoutSeconds: 10),
+                        ReadinessProbe = PodParts.Probe("/readyz", "http", periodSeconds: 1, failures: 3, timeoutSeconds: 3),
                         VolumeMounts =
                         [
                             PodParts.Mount("cache", "/var/lib/redoubt"),

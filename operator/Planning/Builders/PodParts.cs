@@ -7,17 +7,15 @@ using Redoubt.Operator.Api;
 namespace Redoubt.Operator.Planning.Builders;
 
 /// <summary>What storage and compute pods have in common: the restricted Pod Security profile, probes, volumes, the hash.</summary>
-internal static class PodParts
+public static class PodParts
 {
-    /// <summary>User and group of every process; the images know it by the name <c>redoubt</c>.</summary>
-    public const long UserId = 10001;
-
-    public static V1PodSecurityContext PodSecurity() => new()
+    /// <param name="userId">User and group of the process; null leaves them to the Kubernetes cluster, which must then choose some other than root.</param>
+    public static V1PodSecurityContext PodSecurity(long? userId) => new()
     {
         RunAsNonRoot = true,
-        RunAsUser = UserId,
-        RunAsGroup = UserId,
-        FsGroup = UserId,
+        RunAsUser = userId,
+        RunAsGroup = userId,
+        FsGroup = userId,
         FsGroupChangePolicy = "OnRootMismatch",
         SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
     };

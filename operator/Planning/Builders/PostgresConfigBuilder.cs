@@ -39,7 +39,7 @@ public static class PostgresConfigBuilder
             parameters["effective_cache_size"] = Math.Max(16, mebibytes * 3 / 4).ToString(CultureInfo.InvariantCulture) + "MB";
         }
 
-        foreach (var (name, value) in spec.Postgres.Parameters ?? new Dictionary<string, string>())
+        foreach (var (name, value) in ParameterText.Of(spec.Postgres).Good)
         {
             parameters[name] = value;
         }

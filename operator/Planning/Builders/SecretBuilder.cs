@@ -11,11 +11,15 @@ namespace Redoubt.Operator.Planning.Builders;
 /// </summary>
 public static class SecretBuilder
 {
-    public static V1Secret Superuser(DatabaseCluster cluster, string password) =>
-        Credentials(cluster, Names.SuperuserSecret(cluster.Metadata.Name), "postgres", password, "postgres");
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="password">Password of the role.</param>
+    /// <param name="before">A Secret whose connection strings stay as they are, because the password is not in force yet; null: they follow the password.</param>
+    public static V1Secret Superuser(DatabaseCluster cluster, string password, V1Secret? before = null) =>
+        Credentials(cluster, Names.SuperuserSecret(cluster.Metadata.Name), "postgres", password, "postgres", before);
 
-    public static V1Secret App(DatabaseCluster cluster, string password) =>
-        Credentials(cluster, Names.AppSecret(cluster.Metadata.Name), cluster.Spec.Database.Owner, password, cluster.Spec.Database.Name);
+    /// <inheritdoc cref="Superuser"/>
+    public static V1Secret App(DatabaseCluster cluster, string password, V1Secret? before = null) =>
+        Credentials(cluster, Names.AppSecret(cluster.Metadata.Name), cluster.Spec.Database.Owner, password, cluster.Spec.Database.Name, before);
 
     /// <summary>The shared secret by which the processes of the cluster know each other.</summary>
     public static V1Secret Auth(DatabaseCluster cluster, string secret) => new()
@@ -25,8 +29,10 @@ public static class SecretBuilder
         Data = new Dictionary<string, byte[]> { ["secret"] = Encoding.UTF8.GetBytes(secret) },
     };
 
-    private static V1Secret Credentials(DatabaseCluster cluster, string name, string user, string password, string database)
+    private static V1Secret Credentials(DatabaseCluster cluster, string name, string user, string password, string database, V1Secret? before)
     {
+        // The agent takes a file's last line end for none of the password, and a verifier for what it is: nobody can connect with it.
+        var shown = password.StartsWith("SCRAM-SHA-256$", StringComparison.Ordinal) ? null : Escaped(password.TrimEnd('\r', '\n'));
         var host = $"{Names.ReadWriteService(cluster.Metadata.Name)}.{cluster.Metadata.NamespaceProperty}.svc";
         var values = new Dictionary<string, string>
         {
@@ -35,9 +41,17 @@ public static class SecretBuilder
             ["host"] = host,
             ["port"] = Ports.Postgres.ToString(),
             ["dbname"] = database,
-            ["uri"] = $"postgresql://{user}:{password}@{host}:{Ports.Postgres}/{database}",
-            ["jdbc-uri"] = $"jdbc:postgresql://{host}:{Ports.Postgres}/{database}?user={user}&password={password}",
+            ["uri"] = $"postgresql://{Escaped(user)}{(shown is null ? "" : ":" + shown)}@{host}:{Ports.Postgres}/{Escaped(database)}",
+            ["jdbc-uri"] = $"jdbc:postgresql://{host}:{Ports.Postgres}/{Escaped(database)}?user={Escaped(user)}{(shown is null ? "" : "&password=" + shown)}",
         };
+        foreach (var key in (string[])["uri", "jdbc-uri"])
+        {
+            if (before?.Data is { } old && old.TryGetValue(key, out var value))
+            {
+                values[key] = Encoding.UTF8.GetString(value);
+            }
+        }
+
         return new V1Secret
         {
             Metadata = Metadata(cluster, name),
@@ -45,6 +59,9 @@ public static class SecretBuilder
             Data = values.ToDictionary(v => v.Key, v => Encoding.UTF8.GetBytes(v.Value)),
         };
     }
+
+    /// <summary>Percent-encoded (RFC 3986), as libpq and the JDBC driver decode it.</summary>
+    private static string Escaped(string text) => Uri.EscapeDataString(text);
 
     private static V1ObjectMeta Metadata(DatabaseCluster cluster, string name) =>
         cluster.Spec.DeletionPolicy == "Delete" ? Owners.Owned(cluster, name) : Owners.Kept(cluster, name);

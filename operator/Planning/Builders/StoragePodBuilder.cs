@@ -6,7 +6,7 @@ namespace Redoubt.Operator.Planning.Builders;
 /// <summary>The pod of one copy. Name, host name and volume stay the same for the life of the cluster.</summary>
 public static class StoragePodBuilder
 {
-    public static V1Pod Build(DatabaseCluster cluster, int index, string? zone, string volumeId, string image)
+    public static V1Pod Build(DatabaseCluster cluster, long? userId, int index, string? zone, string volumeId, string image)
     {
         var spec = cluster.Spec;
         var name = Names.StoragePod(cluster.Metadata.Name, index);
@@ -29,7 +29,7 @@ public static class StoragePodBuilder
                 EnableServiceLinks = false,
                 RestartPolicy = "Always",
                 TerminationGracePeriodSeconds = 30,
-                SecurityContext = PodParts.PodSecurity(),
+                SecurityContext = PodParts.PodSecurity(userId),
                 ImagePullSecrets = PodParts.PullSecrets(cluster),
                 PriorityClassName = spec.Scheduling?.PriorityClassName,
                 NodeSelector = spec.Scheduling?.NodeSelector,
@@ -44,6 +44,7 @@ public static class StoragePodBuilder
                         Image = image,
                         ImagePullPolicy = spec.Images.PullPolicy,
                         Command = ["/redoubt/Redoubt.Storage"],
+                        TerminationMessagePolicy = "FallbackToLogsOnError",
                         Env =
                         [
                             .. PodParts.SharedEnv(cluster, volumeId),
@@ -62,8 +63,8 @@ public static class StoragePodBuilder
                         Resources = PodParts.Resources(spec.Storage.Resources),
                         SecurityContext = PodParts.ContainerSecurity(),
                         StartupProbe = PodParts.Probe("/healthz", "http", periodSeconds: 1, failures: 300),
-                        LivenessProbe = PodParts.Probe("/healthz", "http", periodSeconds: 5, failures: 6, timeoutSeconds: 5),
-                        ReadinessProbe = PodParts.Probe("/readyz", "http", periodSeconds: 2, failures: 2),
+                        LivenessProbe = PodParts.Probe("/healthz", "http", periodSeconds: 10, failures: 12, timeoutSeconds: 10),
+                        ReadinessProbe = PodParts.Probe("/readyz", "http", periodSeconds: 2, failures: 3, timeoutSeconds: 3),
                         VolumeMounts =
                         [
                             PodParts.Mount("data", "/var/lib/redoubt"),

@@ -111,6 +111,36 @@ public sealed class ChartTests
         Assert.Empty(harness.Refusals);
     }
 
+    /// <summary>Who has the role admin or view of Kubernetes in a namespace may make clusters there, or see them.</summary>
+    [Fact]
+    public async Task The_roles_of_people_cover_clusters()
+    {
+        await using var harness = await OperatorHarness.StartAsync(withOperator: false);
+        foreach (var value in YamlText.ReadAll(await File.ReadAllTextAsync(Path.Combine(Folder, "defaults.expected.yaml"))).Select(o => o.AsObject()).Where(o => o.Text("kind") == "ClusterRole"))
+        {
+            harness.Registry.Create(BuiltInTypes.ClusterRoles, "", value.Clone(), new WriteOptions("helm"));
+        }
+
+        foreach (var role in (string[])["admin", "edit", "view"])
+        {
+            harness.Create($"{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: {role}, namespace: default}}}}");
+            harness.Create($"{{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: {role}, namespace: default}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}, subjects: [{{kind: ServiceAccount, name: {role}, namespace: default}}]}}");
+            harness.Token = harness.Server.Authorizer.Issue("default", role);
+            using var client = harness.Client();
+            var api = new KubeApi(client);
+            Assert.NotNull(await api.ListAsync<Redoubt.Operator.Api.DatabaseCluster>("default", null, CancellationToken.None) is var (items, _) ? items : null);
+            var cluster = new Redoubt.Operator.Api.DatabaseCluster { Metadata = new k8s.Models.V1ObjectMeta { Name = role, NamespaceProperty = "default" } };
+            if (role == "view")
+            {
+                Assert.Equal(System.Net.HttpStatusCode.Forbidden, (await Assert.ThrowsAsync<KubeApiException>(() => api.CreateAsync(cluster, CancellationToken.None))).Code);
+            }
+            else
+            {
+                await api.CreateAsync(cluster, CancellationToken.None);
+            }
+        }
+    }
+
     private static async Task FitSchemasAsync(IEnumerable<JsonNode> objects)
     {
         var list = new JsonArray([.. objects.Select(o => o.DeepClone())]);

@@ -21,6 +21,23 @@ public sealed class HelmTests
             await File.WriteAllTextAsync(kubeconfig, harness.Server.Kubeconfig());
             int Replicas() => (int)harness.Registry.Get(BuiltInTypes.Deployments, Namespace, "redoubt").Integer("spec", "replicas")!;
 
+            // Nothing runs Jobs here: they end as the test says.
+            using var stop = new CancellationTokenSource();
+            var jobsSucceed = true;
+            var jobs = Task.Run(async () =>
+            {
+                while (!stop.IsCancellationRequested)
+                {
+                    foreach (var job in harness.Registry.List(BuiltInTypes.Jobs, Namespace).Where(j => j.At("status", "conditions") is null))
+                    {
+                        harness.Registry.SetStatusForTest(BuiltInTypes.Jobs, job, Yaml.Documents(jobsSucceed
+                            ? "{succeeded: 1, conditions: [{type: Complete, status: 'True'}]}" : "{failed: 1, conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded}]}").Single());
+                    }
+
+                    await Task.Delay(100);
+                }
+            });
+
             var installed = await HelmAsync("install", "redoubt", Repository.PathOf("charts", "redoubt"), "--namespace", Namespace, "--create-namespace");
             Assert.Contains("STATUS: deployed", installed, StringComparison.Ordinal);
             Assert.Equal(2, Replicas());
@@ -40,7 +57,14 @@ public sealed class HelmTests
             Assert.Equal(2, Replicas());
             Assert.Null(harness.Registry.TryGet(BuiltInTypes.NetworkPolicies, Namespace, "redoubt"));
 
+            // The hook finds a cluster: the operator stays.
+            jobsSucceed = false;
+            Assert.Contains("redoubt-uninstall", await Assert.ThrowsAnyAsync<Exception>(() => HelmAsync("uninstall", "redoubt", "--namespace", Namespace)) is { } e ? e.Message : "", StringComparison.Ordinal);
+            Assert.NotNull(harness.Registry.TryGet(BuiltInTypes.Deployments, Namespace, "redoubt"));
+            jobsSucceed = true;
             await HelmAsync("uninstall", "redoubt", "--namespace", Namespace);
+            await stop.CancelAsync();
+            await jobs;
             foreach (var type in BuiltInTypes.All.Where(t => t != BuiltInTypes.CustomResourceDefinitions && t != BuiltInTypes.Namespaces))
             {
                 Assert.DoesNotContain(harness.Registry.List(type), IsOfTheChart);

@@ -12,5 +12,10 @@ internal sealed class ComputeCase : PodCase
     [JsonPropertyName("oldConfig")] public bool OldConfig { get; init; }
     /// <summary>Copies that are complete by their own word only.</summary>
     [JsonPropertyName("lagging")] public List<int>? Lagging { get; init; }
+
+    /// <summary>Parameters that PostgreSQL does not take, with its words.</summary>
+    [JsonPropertyName("rejected")] public Dictionary<string, string>? Rejected { get; init; }
+    [JsonPropertyName("lastWords")] public string? LastWords { get; init; }
+    [JsonPropertyName("silences")] public int Silences { get; init; }
     [JsonPropertyName("pendingRestart")] public List<string>? PendingRestart { get; init; }
 }

@@ -6,6 +6,7 @@ using k8s.Models;
 using Redoubt.Operator.Api;
 using Redoubt.Operator.Planning;
 using Redoubt.Operator.Planning.Builders;
+using Redoubt.Operator.Runtime;
 
 namespace Redoubt.Operator.Tests.Golden;
 
@@ -26,6 +27,10 @@ internal sealed class GoldenCase
     [JsonPropertyName("storageClasses")] public List<StorageClassCase> StorageClasses { get; init; } = [new("standard") { Default = true, Expands = true }];
     [JsonPropertyName("storage")] public List<StorageCase> Storage { get; init; } = [];
     [JsonPropertyName("compute")] public List<ComputeCase> Compute { get; init; } = [];
+
+    /// <summary>What the server refused, by subject.</summary>
+    [JsonPropertyName("refused")] public Dictionary<string, string> Refused { get; init; } = [];
+    [JsonPropertyName("slowNodes")] public List<string> SlowNodes { get; init; } = [];
     [JsonPropertyName("secrets")] public bool Secrets { get; init; } = true;
 
     public static GoldenCase Read(string path) =>
@@ -42,6 +47,12 @@ internal sealed class GoldenCase
         cluster.Metadata.NamespaceProperty ??= "default";
         cluster.Metadata.Uid ??= Uid;
         cluster.Metadata.Generation ??= 1;
+        if (cluster.Metadata.Finalizers?.Contains(Names.Finalizer) == true)
+        {
+            cluster.Metadata.Annotations ??= new Dictionary<string, string>();
+            cluster.Metadata.Annotations.TryAdd(Names.OperatorAnnotation, new OperatorClaim(options.Name, Now).ToString());
+        }
+
         var copies = cluster.Spec.Storage.Copies;
         var zones = Zones.Assign(copies, new Dictionary<int, string?>(), Zones.Known(cluster.Spec, Nodes.Select(n => n.Build())));
         var volume = cluster.Status?.VolumeId ?? Uid;
@@ -70,8 +81,8 @@ internal sealed class GoldenCase
                 continue;
             }
 
-            var pod = StoragePodBuilder.Build(cluster, description.Index, zones[description.Index], volume, description.Image ?? cluster.Spec.Images.Storage ?? options.StorageImage);
-            description.Describe(pod, "127.0.9." + (10 + description.Index));
+            var pod = StoragePodBuilder.Build(cluster, options.RunAsUser, description.Index, zones[description.Index], volume, description.Image ?? cluster.Spec.Images.Storage ?? options.StorageImage);
+            description.Describe(pod, "127.0.9." + (10 + description.Index), Nodes[description.Index % Nodes.Count].Name);
             pods.Add(pod);
             if (description.State is not null)
             {
@@ -93,9 +104,19 @@ internal sealed class GoldenCase
         {
             var config = description.OldConfig ? "old" : PostgresConfigBuilder.HashOf(PostgresConfigBuilder.Build(cluster));
             var pod = ComputePodBuilder.Build(
-                cluster, description.Generation, description.Attempt, volume,
-                description.Image ?? cluster.Spec.Images.Compute ?? options.ComputeImages[cluster.Spec.Postgres.Version], config);
-            description.Describe(pod, "127.0.9.9");
+                cluster, options.RunAsUser, description.Generation, volume,
+                description.Image ?? cluster.Spec.Images.Compute ?? options.ComputeImages[cluster.Spec.Postgres.Version]);
+            pod.Metadata.Annotations[Names.ConfigHashAnnotation] = config;
+            pod.Metadata.Annotations[Names.StartConfigAnnotation] = description.PendingRestart is null ? config : "old";
+            pod.Metadata.Annotations[Names.AttemptAnnotation] = description.Attempt.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            pod.Metadata.Annotations[Names.SilenceAnnotation] = description.Silences.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            if (Secrets)
+            {
+                pod.Metadata.Annotations[Names.SecretsHashAnnotation] = PodParts.Hash("kept\0kept");
+                pod.Metadata.Annotations[Names.AuthHashAnnotation] = PodParts.Hash("kept");
+            }
+
+            description.Describe(pod, "127.0.9.9", "w1");
             pods.Add(pod);
             if (description.State is not null)
             {
@@ -108,6 +129,8 @@ internal sealed class GoldenCase
                         Vdl = "0/2000000",
                         Message = description.Message,
                         PendingRestart = description.PendingRestart,
+                        ParametersRejected = description.Rejected?.Select(r => new RejectedParameter { Name = r.Key, Value = "x", Reason = r.Value }).ToList(),
+                        LastWords = description.LastWords,
                         Segments = [.. Enumerable.Range(0, copies).Select(i => new SegmentStream
                         {
                             Name = $"storage-{i}", Connected = true, Scl = description.Lagging?.Contains(i) == true ? "0/1000000" : "0/2000000",
@@ -132,6 +155,8 @@ internal sealed class GoldenCase
             Nodes = [.. Nodes.Select(n => n.Build())],
             StorageClasses = [.. StorageClasses.Select(s => s.Build())],
             Reports = reports,
+            SlowStorage = SlowNodes.ToDictionary(n => n, _ => 1),
+            Refusals = [.. Refused.Select(r => new Refusal(r.Key, 1, new KubeApiException(System.Net.HttpStatusCode.Forbidden, "Forbidden", r.Value)))],
         };
     }
 }

@@ -59,6 +59,9 @@ public sealed class GoldenPlannerTests
                 case PlanStep.AnnotatePod a:
                     steps.Add($"annotate Pod {a.Key.Name} with {string.Join(", ", a.Annotations.Keys)}: {a.Why}");
                     break;
+                case PlanStep.CheckPod c:
+                    steps.Add($"check {Name(c.Pod)}");
+                    break;
                 case PlanStep.SetFinalizer f:
                     steps.Add(f.Present ? "add finalizer" : "remove finalizer");
                     break;

@@ -17,22 +17,25 @@ internal abstract class PodCase
     [JsonPropertyName("silentSeconds")] public int? SilentSeconds { get; init; }
     [JsonPropertyName("exitCode")] public int? ExitCode { get; init; }
     [JsonPropertyName("livedSeconds")] public int LivedSeconds { get; init; } = 600;
+    [JsonPropertyName("endReason")] public string? EndReason { get; init; }
+    [JsonPropertyName("endMessage")] public string? EndMessage { get; init; }
+    [JsonPropertyName("evicted")] public string? Evicted { get; init; }
     [JsonPropertyName("endedSecondsAgo")] public int EndedSecondsAgo { get; init; }
     [JsonPropertyName("waiting")] public string? Waiting { get; init; }
     [JsonPropertyName("waitingMessage")] public string? WaitingMessage { get; init; }
     [JsonPropertyName("unschedulable")] public string? Unschedulable { get; init; }
 
-    public void Describe(V1Pod pod, string address)
+    public void Describe(V1Pod pod, string address, string node)
     {
         pod.Metadata.Uid = "uid-" + pod.Metadata.Name;
         pod.Metadata.CreationTimestamp = GoldenCase.Now.AddHours(-1);
         pod.Metadata.DeletionTimestamp = Terminating ? GoldenCase.Now : null;
-        pod.Spec.NodeName = Pod == "pending" ? null : Node ?? "w1";
+        pod.Spec.NodeName = Pod == "pending" ? null : Node ?? node;
         var state = new V1ContainerState();
         if (ExitCode is { } code)
         {
             var ended = GoldenCase.Now.AddSeconds(-EndedSecondsAgo);
-            state.Terminated = new V1ContainerStateTerminated { ExitCode = code, StartedAt = ended.AddSeconds(-LivedSeconds), FinishedAt = ended };
+            state.Terminated = new V1ContainerStateTerminated { ExitCode = code, StartedAt = ended.AddSeconds(-LivedSeconds), FinishedAt = ended, Reason = EndReason, Message = EndMessage };
         }
         else if (Waiting is not null)
         {
@@ -43,6 +46,8 @@ internal abstract class PodCase
         {
             Phase = Pod switch { "failed" => "Failed", "succeeded" => "Succeeded", "pending" => "Pending", _ => "Running" },
             PodIP = address,
+            Reason = Evicted is null ? null : "Evicted",
+            Message = Evicted,
             Conditions =
             [
                 new V1PodCondition { Type = "Ready", Status = Pod == "ready" ? "True" : "False" },

@@ -196,7 +196,7 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
             {
                 if (change.Resource == "pods")
                 {
-                    ReleaseVolume(change.Object.Name());
+                    ReleaseVolume(change.Object.Namespace(), change.Object.Name());
                 }
 
                 continue;
@@ -224,8 +224,31 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         }
     }
 
+    /// <summary>A node that answers nobody: its pods stay as they are.</summary>
+    public void Lose(string node)
+    {
+        lostNodes[node] = true;
+        lock (registry.Store.Lock)
+        {
+            var value = registry.Get(BuiltInTypes.Nodes, "", node).Clone();
+            value["status"]!["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = "Unknown" });
+            registry.Store.Put("nodes", value);
+            foreach (var pod in registry.List(BuiltInTypes.Pods).Where(p => p.Text("spec", "nodeName") == node))
+            {
+                Silent[pod.Name()] = true;
+            }
+        }
+    }
+
+    private readonly ConcurrentDictionary<string, bool> lostNodes = new();
+
     private void Pod(JsonObject pod)
     {
+        if (pod.At("metadata", "deletionTimestamp") is not null && lostNodes.ContainsKey(pod.Text("spec", "nodeName") ?? ""))
+        {
+            return;
+        }
+
         if (pod.At("metadata", "deletionTimestamp") is not null)
         {
             registry.Delete(BuiltInTypes.Pods, pod.Namespace(), pod.Name(), new DeleteOptions(0));
@@ -289,7 +312,7 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
         var home = LocalVolumes && isStorage ? homes.GetValueOrDefault(pod.Name()) : null;
         var load = registry.List(BuiltInTypes.Pods).ToLookup(p => p.Text("spec", "nodeName") ?? "");
         var node = registry.List(BuiltInTypes.Nodes)
-            .Where(n => n.Flag("spec", "unschedulable") is not true && (home is null || n.Name() == home)
+            .Where(n => n.Flag("spec", "unschedulable") is not true && !lostNodes.ContainsKey(n.Name()) && (home is null || n.Name() == home)
                 && (zones.Count == 0 || zones.Contains(n.Text("metadata", "labels", "topology.kubernetes.io/zone") ?? "")))
             .OrderBy(n => load[n.Name()].Count()).ThenBy(n => n.Name(), StringComparer.Ordinal).FirstOrDefault()?.Name();
         if (isStorage && node is not null)
@@ -328,11 +351,11 @@ internal sealed class FakeNode : HttpMessageHandler, IAsyncDisposable
     }
 
     /// <summary>Volume protection: a claim goes only when the pod that uses it (it has the same name here) is gone.</summary>
-    private void ReleaseVolume(string pod)
+    private void ReleaseVolume(string ns, string pod)
     {
         lock (registry.Store.Lock)
         {
-            if (registry.TryGet(BuiltInTypes.Claims, "default", pod) is { } claim && claim.At("metadata", "deletionTimestamp") is not null)
+            if (registry.TryGet(BuiltInTypes.Claims, ns, pod) is { } claim && claim.At("metadata", "deletionTimestamp") is not null)
             {
                 Release(claim.Clone());
             }

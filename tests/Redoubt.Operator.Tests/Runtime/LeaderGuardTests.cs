@@ -32,7 +32,7 @@ public sealed class LeaderGuardTests
         await secondStop.CancelAsync();
         await second.WaitAsync(TimeSpan.FromSeconds(20));
 
-        string? Holder() => harness.Registry.TryGet(BuiltInTypes.Leases, "default", LeaderGuard.LeaseName).Text("spec", "holderIdentity");
+        string? Holder() => harness.Registry.TryGet(BuiltInTypes.Leases, "default", OperatorHarness.Options.LeaseName).Text("spec", "holderIdentity");
 
         LeaderGuard Guard(string identity) => new(
             client, OperatorHarness.Options with { LeaderElection = true, Namespace = "default", Identity = identity },
@@ -53,31 +53,35 @@ public sealed class LeaderGuardTests
     }
 
     [Fact]
-    public async Task Work_is_cancelled_when_the_lease_is_taken_away()
+    public async Task Work_is_cancelled_when_the_lease_is_taken_away_and_begins_again_when_it_is_free()
     {
         await using var harness = await OperatorHarness.StartAsync(withOperator: false);
         using var client = harness.Client();
-        var leads = new TaskCompletionSource();
-        var cancelled = false;
+        using var stop = new CancellationTokenSource();
+        var leads = new SemaphoreSlim(0);
+        var cancelled = new SemaphoreSlim(0);
         var guard = new LeaderGuard(
             client, OperatorHarness.Options with { LeaderElection = true, Namespace = "default", Identity = "first" },
             new OperatorMetrics(Prometheus.Metrics.NewCustomRegistry()), NullLogger.Instance);
         var run = guard.RunAsync(
             async cancel =>
             {
-                leads.TrySetResult();
+                leads.Release();
                 var ended = new TaskCompletionSource();
                 await using var registration = cancel.Register(ended.SetResult);
                 await ended.Task;
-                cancelled = true;
+                cancelled.Release();
             },
-            CancellationToken.None);
-        await leads.Task.WaitAsync(TimeSpan.FromSeconds(20));
-        var lease = harness.Registry.Get(BuiltInTypes.Leases, "default", LeaderGuard.LeaseName).Clone();
+            stop.Token);
+        Assert.True(await leads.WaitAsync(TimeSpan.FromSeconds(20)));
+        var lease = harness.Registry.Get(BuiltInTypes.Leases, "default", OperatorHarness.Options.LeaseName).Clone();
         lease["spec"]!["holderIdentity"] = "usurper";
-        lease["spec"]!["renewTime"] = DateTime.UtcNow.AddMinutes(1).ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ");
         harness.Registry.Store.Put("leases.coordination.k8s.io", lease);
-        await run.WaitAsync(TimeSpan.FromSeconds(25));
-        Assert.True(cancelled);
+        Assert.True(await cancelled.WaitAsync(TimeSpan.FromSeconds(25)));
+
+        // Nobody renews it, so it runs out.
+        Assert.True(await leads.WaitAsync(TimeSpan.FromSeconds(25)));
+        await stop.CancelAsync();
+        await run.WaitAsync(TimeSpan.FromSeconds(20));
     }
 }

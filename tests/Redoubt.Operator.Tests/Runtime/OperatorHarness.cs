@@ -68,14 +68,30 @@ internal sealed class OperatorHarness : IAsyncDisposable
 
     /// <summary>Starts an operator process, so to speak.</summary>
     /// <param name="handlers">Put between it and the server.</param>
-    public void StartOperator(params DelegatingHandler[] handlers)
+    public void StartOperator(params DelegatingHandler[] handlers) => StartOperator(Options, handlers);
+
+    /// <inheritdoc cref="StartOperator(DelegatingHandler[])"/>
+    public void StartOperator(OperatorOptions options, params DelegatingHandler[] handlers)
     {
-        stop = new CancellationTokenSource();
         Metrics = new OperatorMetrics(Prometheus.Metrics.NewCustomRegistry());
         var client = Client([.. handlers, new RefusalLog(Refusals)]);
         var controller = new ClusterController(
-            Options, new KubeApi(client, Metrics), Metrics, TimeProvider.System, NullLoggerFactory.Instance, Node);
-        running = RunAsync(controller, client, stop.Token);
+            options, new KubeApi(client, Metrics), Metrics, TimeProvider.System, NullLoggerFactory.Instance, Node);
+        running = Task.WhenAll(running, RunAsync(controller, client, stop.Token));
+    }
+
+    /// <summary>Writes that the operator has asked for.</summary>
+    public double Writes => Metrics.ApiRequests.GetAllLabelValues().Where(l => l[0] is not ("watch" or "list" or "get")).Sum(l => Metrics.ApiRequests.WithLabels(l).Value);
+
+    public IReadOnlyList<JsonObject> Events(string reason, string ns = "default") => [.. Registry.List(BuiltInTypes.Events, ns).Where(e => e.Text("reason") == reason)];
+
+    public k8s.Models.V1Condition? Condition(string type, string name = "demo") => Cluster(name)?.Status?.Conditions?.FirstOrDefault(c => c.Type == type);
+
+    /// <summary>Makes an object from YAML.</summary>
+    public void Create(string yaml)
+    {
+        var value = Yaml.Documents(yaml).Single();
+        Registry.Create(Registry.FindKind(value.Text("apiVersion"), value.Text("kind"))!, value.Namespace(), value, new WriteOptions("test"));
     }
 
     /// <summary>The operator's bearer token; the administrator's when null.</summary>
@@ -101,22 +117,23 @@ internal sealed class OperatorHarness : IAsyncDisposable
     {
         await stop.CancelAsync();
         await running;
+        running = Task.CompletedTask;
         stop.Dispose();
         stop = new CancellationTokenSource();
     }
 
     public Redoubt.TestCluster.Api.ResourceType ClusterType => Registry.FindKind("redoubt.dev/v1alpha1", "DatabaseCluster")!;
 
-    public void Apply(string spec, string name = "demo") => Registry.Apply(
-        ClusterType, "default", name, Yaml.Documents($$"""
+    public void Apply(string spec, string name = "demo", string ns = "default") => Registry.Apply(
+        ClusterType, ns, name, Yaml.Documents($$"""
             apiVersion: redoubt.dev/v1alpha1
             kind: DatabaseCluster
             metadata: {name: {{name}}}
             spec: {{spec}}
             """).Single(), "", new WriteOptions("user") { Force = true });
 
-    public DatabaseCluster? Cluster(string name = "demo") =>
-        Registry.TryGet(ClusterType, "default", name) is { } found ? KubernetesJson.Deserialize<DatabaseCluster>(found) : null;
+    public DatabaseCluster? Cluster(string name = "demo", string ns = "default") =>
+        Registry.TryGet(ClusterType, ns, name) is { } found ? KubernetesJson.Deserialize<DatabaseCluster>(found) : null;
 
     public IReadOnlyList<JsonObject> Pods(string role) =>
         [.. Registry.List(BuiltInTypes.Pods, "default").Where(p => p.Text("metadata", "labels", Names.RoleLabel) == role).OrderBy(p => p.Name(), StringComparer.Ordinal)];

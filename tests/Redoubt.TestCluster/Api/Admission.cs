@@ -16,12 +16,17 @@ internal sealed class Admission(Registry registry)
             var home = registry.Get(BuiltInTypes.Namespaces, "", ns);
             if (home.At("metadata", "deletionTimestamp") is not null)
             {
-                throw ApiException.Forbidden(type, value.Name(), $"unable to create new content in namespace {ns} because it is being terminated");
+                throw ApiException.NamespaceTerminating(type, value.Name(), ns);
             }
+            registry.Webhook?.Invoke(type, value);
             if (type == BuiltInTypes.Pods)
             {
                 AdmitPod(home, value);
             }
+        }
+        if (type.Namespaced)
+        {
+            Quotas.Admit(registry, type, ns, value);
         }
         if (type == BuiltInTypes.Services)
         {

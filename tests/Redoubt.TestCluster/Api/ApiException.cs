@@ -88,6 +88,24 @@ public sealed class ApiException : Exception
     public static ApiException Forbidden(ResourceType type, string name, string why) =>
         new(403, "Forbidden", $"{type.GroupResource} {(name.Length == 0 ? "" : $"\"{name}\" ")}is forbidden: {why}", Details(type, name));
 
+    /// <summary>403 of a creation in a namespace that is being deleted.</summary>
+    public static ApiException NamespaceTerminating(ResourceType type, string name, string ns)
+    {
+        var refusal = Forbidden(type, name, $"unable to create new content in namespace {ns} because it is being terminated");
+        refusal.Status["details"]!["causes"] = new JsonArray(new JsonObject
+        {
+            ["reason"] = "NamespaceTerminating", ["message"] = $"namespace {ns} is being terminated", ["field"] = "metadata.namespace",
+        });
+        return refusal;
+    }
+
+    /// <summary>403 of an admission webhook.</summary>
+    public static ApiException Denied(string webhook, string why) => new(403, "Forbidden", $"admission webhook \"{webhook}\" denied the request: {why}", null);
+
+    /// <summary>500 of an admission webhook that does not answer.</summary>
+    public static ApiException WebhookFailed(string webhook) =>
+        new(500, "InternalError", $"Internal error occurred: failed calling webhook \"{webhook}\": failed to call webhook: connection refused", null);
+
     /// <summary>405.</summary>
     public static ApiException MethodNotAllowed() =>
         new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", []);

@@ -78,7 +78,10 @@ public sealed class Authorizer(Registry registry)
         var role = binding.Text("roleRef", "kind") == "Role"
             ? registry.TryGet(BuiltInTypes.Roles, ns, name)
             : registry.TryGet(BuiltInTypes.ClusterRoles, "", name);
-        return role.Objects("rules");
+        return role.Objects("aggregationRule", "clusterRoleSelectors").ToList() is { Count: > 0 } selectors
+            ? role.Objects("rules").Concat(registry.List(BuiltInTypes.ClusterRoles)
+                .Where(r => selectors.Any(s => Selectors.Matches(s, r.Object("metadata", "labels")))).SelectMany(r => r.Objects("rules")))
+            : role.Objects("rules");
     }
 
     private static bool Binds(JsonObject binding, (string Namespace, string Name) account) => binding.Objects("subjects").Any(s => s.Text("kind") switch

@@ -46,6 +46,12 @@ public static class BuiltInTypes
     /// <summary>v1 persistentvolumes.</summary>
     public static readonly ResourceType Volumes = Make<V1PersistentVolume>("", "persistentvolumes", false, true, false, "pv");
 
+    /// <summary>v1 resourcequotas.</summary>
+    public static readonly ResourceType ResourceQuotas = Make<V1ResourceQuota>("", "resourcequotas", true, true, false, "quota");
+
+    /// <summary>batch/v1 jobs: stored; a test says how they end.</summary>
+    public static readonly ResourceType Jobs = Make<V1Job>("batch", "jobs", true, true, true);
+
     /// <summary>v1 events.</summary>
     public static readonly ResourceType Events = Make<Corev1Event>("", "events", true, false, false, "ev");
 
@@ -95,7 +101,7 @@ public static class BuiltInTypes
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ResourceType> All { get; } =
     [
-        Namespaces, Nodes, Pods, Services, Endpoints, ConfigMaps, Secrets, ServiceAccounts, Claims, Volumes, Events, NewEvents, Deployments,
+        Namespaces, Nodes, Pods, Services, Endpoints, ConfigMaps, Secrets, ServiceAccounts, Claims, Volumes, ResourceQuotas, Jobs, Events, NewEvents, Deployments,
         ReplicaSets, StatefulSets, DisruptionBudgets, NetworkPolicies, Roles, RoleBindings, ClusterRoles, ClusterRoleBindings, Leases,
         StorageClasses, EndpointSlices, CustomResourceDefinitions,
     ];

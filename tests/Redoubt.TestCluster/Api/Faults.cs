@@ -10,6 +10,25 @@ public sealed class Faults
     /// <summary>Added before each answer.</summary>
     public TimeSpan Latency { get; set; }
 
+    /// <summary>How the server is away; null: it is there.</summary>
+    public Outage? Outage
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value is null)
+            {
+                Interlocked.Exchange(ref _over, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>Completes when the outage of now is over.</summary>
+    internal Task Over => Volatile.Read(ref _over).Task;
+
+    private TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Answers the next requests with an error.</summary>
     /// <param name="count">How many.</param>
     /// <param name="code">5xx.</param>

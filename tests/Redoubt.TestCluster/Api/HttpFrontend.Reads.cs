@@ -189,6 +189,15 @@ internal sealed partial class HttpFrontend
                     }
                     continue;
                 }
+                if (Faults.Outage is { } outage)
+                {
+                    if (outage == Outage.HalfOpen)
+                    {
+                        await Faults.Over.WaitAsync(timeout.Token);
+                    }
+                    context.Abort();
+                    return;
+                }
                 while (subscription.Events.TryRead(out var e))
                 {
                     revision = e.Revision;

@@ -30,6 +30,15 @@ internal sealed partial class HttpFrontend(Registry registry)
         try
         {
             var path = request.Path.Value ?? "/";
+            if (Faults.Outage is { } outage)
+            {
+                if (outage == Outage.HalfOpen)
+                {
+                    await Faults.Over.WaitAsync(context.RequestAborted);
+                }
+                context.Abort();
+                return;
+            }
             if (path is "/healthz" or "/readyz" or "/livez")
             {
                 await response.WriteAsync("ok");

@@ -163,4 +163,7 @@ public sealed partial class Registry
             }
         }
     }
+
+    /// <summary>Writes the status of an object as a controller that is not here would.</summary>
+    public void SetStatusForTest(ResourceType type, JsonObject of, JsonObject status) => SetStatus(type, of.Namespace(), of.Name(), of.Uid(), "test", _ => status);
 }

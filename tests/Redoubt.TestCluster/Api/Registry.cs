@@ -25,7 +25,23 @@ public sealed partial class Registry
                 ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JsonObject { ["name"] = name },
             }, new WriteOptions("kube-apiserver"));
         }
+        // The roles for people that every cluster has: what they may do is gathered from roles with these labels.
+        foreach (var name in (string[])["view", "edit", "admin"])
+        {
+            Create(BuiltInTypes.ClusterRoles, "", new JsonObject
+            {
+                ["apiVersion"] = "rbac.authorization.k8s.io/v1", ["kind"] = "ClusterRole", ["metadata"] = new JsonObject { ["name"] = name },
+                ["aggregationRule"] = new JsonObject
+                {
+                    ["clusterRoleSelectors"] = new JsonArray(new JsonObject { ["matchLabels"] = new JsonObject { [$"rbac.authorization.k8s.io/aggregate-to-{name}"] = "true" } }),
+                },
+                ["rules"] = new JsonArray(new JsonObject { ["apiGroups"] = new JsonArray(""), ["resources"] = new JsonArray("pods", "services", "configmaps", "events"), ["verbs"] = new JsonArray("get", "list", "watch") }),
+            }, new WriteOptions("kube-apiserver"));
+        }
     }
+
+    /// <summary>An admission webhook for creations: throws what it refuses with.</summary>
+    public Action<ResourceType, JsonObject>? Webhook { get; set; }
 
     /// <summary>Where the objects are.</summary>
     public ObjectStore Store { get; } = new();

@@ -122,12 +122,19 @@ public static class SchemaWalker
     {
         var errors = new List<FieldError>();
         Values(node, schema, "", errors);
-        if (errors.Count == 0)
+        if (!errors.Exists(e => e.Reason is "FieldValueTypeInvalid" or "FieldValueRequired" or "FieldValueTooLong" or "FieldValueTooMany"))
         {
             Rules(node, old, schema, "", errors);
         }
+        else if (HasRules(schema))
+        {
+            errors.Add(FieldError.Invalid("<nil>", "null", "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"));
+        }
         return errors;
     }
+
+    private static bool HasRules(Schema schema) =>
+        schema.Rules.Count > 0 || (schema.Properties ?? []).Values.Any(HasRules) || (schema.Items is { } items && HasRules(items));
 
     private static void Values(JsonNode? node, Schema schema, string path, List<FieldError> errors)
     {
@@ -244,8 +251,9 @@ public static class SchemaWalker
             var length = s.EnumerateRunes().Count();
             if (schema.MinLength > length || schema.MaxLength < length)
             {
-                errors.Add(FieldError.Invalid(path, text, schema.MaxLength < length
-                    ? $"may not be more than {schema.MaxLength} bytes" : $"should be at least {schema.MinLength} chars long"));
+                errors.Add(schema.MaxLength < length
+                    ? new FieldError(path, "FieldValueTooLong", $"Too long: may not be more than {schema.MaxLength} bytes")
+                    : FieldError.Invalid(path, text, $"should be at least {schema.MinLength} chars long"));
             }
             if (schema.Pattern is not null && !Regex.IsMatch(s, schema.Pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))
             {
