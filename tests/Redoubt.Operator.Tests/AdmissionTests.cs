@@ -21,7 +21,6 @@ public sealed class AdmissionTests : IAsyncLifetime
     [InlineData("{postgres: {version: 16}}", "write 17 or 18")]
     [InlineData("{postgres: {parameters: {fsync: 'off'}}}", "fsync is fixed at on; remove it")]
     [InlineData("{postgres: {parameters: {full_page_writes: 'on'}}}", "remove it")]
-    [InlineData("{postgres: {parameters: {synchronous_standby_names: '*'}}}", "set synchronous_commit per transaction")]
     [InlineData("{postgres: {parameters: {wal_level: minimal}}}", "write replica")]
     [InlineData("{postgres: {parameters: {port: '5433'}}}", "Service <name>-rw")]
     [InlineData("{postgres: {parameters: {listen_addresses: '*'}}}", "Service <name>-rw")]
@@ -30,9 +29,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     [InlineData("{postgres: {parameters: {archive_mode: 'on'}}}", "remove them")]
     [InlineData("{postgres: {parameters: {include: /etc/passwd}}}", "write each parameter")]
     [InlineData("{postgres: {parameters: {io_method: io_uring}}}", "write worker")]
-    [InlineData("{postgres: {parameters: {max_wal_senders: 1}}}", "at least 2")]
     [InlineData("{postgres: {parameters: {fsync: false}}}", "integer or string")]
-    [InlineData("{postgres: {parameters: {max_wal_senders: '1'}}}", "at least 2")]
     [InlineData("{postgres: {parameters: {wal_sync_method: fsync}}}", "remove it")]
     [InlineData("{postgres: {parameters: {recovery_target_time: now}}}", "remove them")]
     [InlineData("{postgres: {parameters: {logging_collector: 'on'}}}", "kubectl logs")]
@@ -96,7 +93,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     {
         var schema = YamlText.ReadAll(File.ReadAllText(Repository.PathOf("crds", "databaseclusters.redoubt.dev.yaml"))).Single();
         var declared = schema["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!["properties"]!["spec"]!["properties"]!["postgres"]!["properties"]!["parameters"]!["properties"]!.AsObject().Select(p => p.Key);
-        string[] free = ["wal_level", "io_method", "file_copy_method", "max_wal_senders", "max_replication_slots", "dynamic_shared_memory_type"];
+        string[] free = ["wal_level", "io_method", "file_copy_method", "dynamic_shared_memory_type"];
         Assert.Equal(Redoubt.Operator.Planning.Builders.FixedParameters.Names.Order(StringComparer.Ordinal), declared.Except(free).Order(StringComparer.Ordinal));
     }
 

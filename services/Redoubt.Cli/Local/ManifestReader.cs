@@ -9,9 +9,8 @@ internal static class ManifestReader
     /// <summary>Settings that Redoubt fixes: the reason comes with the refusal.</summary>
     private static readonly Dictionary<string, string> Fixed = new()
     {
-        ["fsync"] = "durability is the quorum's",
+        ["fsync"] = "a flush of the log is the storage quorum's acknowledgement",
         ["full_page_writes"] = "the log carries no full pages",
-        ["synchronous_standby_names"] = "commits wait for the storage quorum through it",
         ["restart_after_crash"] = "a crashed PostgreSQL starts again from storage",
         ["allow_alter_system"] = "settings come from the manifest",
         ["wal_compression"] = "records are read by storage",
