@@ -104,11 +104,9 @@ internal sealed class PrimaryLife(
         }
 
         _follower?.Dispose();
-        _page?.Dispose();
-        _files.RemoveMemory();
         _pages?.Dispose();
         _source?.Dispose();
-
+        status.Gate = null;
         if (_writer is not null)
         {
             status.Writer = null;
@@ -116,6 +114,9 @@ internal sealed class PrimaryLife(
             await _writer.DisposeAsync().ConfigureAwait(false);
         }
 
+        // Only now: until its threads had ended, the writer let flushes go on and kept the lease there.
+        _page?.Dispose();
+        _files.RemoveMemory();
         status.PostgresPid = 0;
         ProcessTree.KillByWorkingDirectory(options.PgData);
     }

@@ -56,7 +56,15 @@ public sealed class LogFollower : IDisposable
     {
         _writer.VdlMoved = _gate.Reach;
         _gate.Reach(_writer.Vdl);
-        new Thread(Run) { Name = "log-follower", IsBackground = true, Priority = ThreadPriority.AboveNormal }.Start();
+        try
+        {
+            new Thread(Run) { Name = "log-follower", IsBackground = true, Priority = ThreadPriority.AboveNormal }.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            // The system starts no more threads.
+            _ended.TrySetResult((LogEnd.Broken, e));
+        }
     }
 
     /// <summary>Ends the thread; PostgreSQL is dead.</summary>
