@@ -60,7 +60,7 @@ public sealed class OrdinaryWeekTests(InstalledFixture installed)
     public async Task A_quota_that_refuses_pods_is_told_and_gives_way_when_it_is_raised()
     {
         var database = await NewNamespaceAsync("quota");
-        Assert.Contains("created", await database.ApplyAsync("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '1'}}}"));
+        Assert.Contains("created", await database.ApplyAsync("---\n{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '1'}}}"));
         Assert.Contains("created", await database.ApplyAsync(Small));
         await Wait.UntilAsync(async () => await PhaseAsync(database) is "Waiting: quota", TimeSpan.FromMinutes(2), database.StoryAsync);
         Assert.Contains("raise the quota", (await database.ConditionAsync("Degraded")).Message);
@@ -87,10 +87,10 @@ public sealed class OrdinaryWeekTests(InstalledFixture installed)
               containers:
                 - name: initdb
                   image: {{image}}
-                  command: [/redoubt/start, /usr/lib/postgresql/17/bin/initdb, --pgdata=/tmp/data, --username=postgres, --auth=trust, --no-sync]
+                  command: [/redoubt/start, /usr/lib/postgresql/17/bin/initdb, --pgdata=/tmp/data, --username=postgres, --auth=trust, --locale=C, --no-sync]
                   securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]} }
-                  volumeMounts: [{name: tmp, mountPath: /tmp}]
-              volumes: [{name: tmp, emptyDir: { } }]
+                  volumeMounts: [{name: tmp, mountPath: /tmp}, {name: shm, mountPath: /dev/shm}]
+              volumes: [{name: tmp, emptyDir: { } }, {name: shm, emptyDir: {medium: Memory} }]
             """, "-n", ns, "apply", "-f", "-"));
         await Wait.UntilAsync(async () => (await Target.Client.ReadNamespacedPodAsync("nameless", ns)).Status?.Phase is "Succeeded" or "Failed", TimeSpan.FromMinutes(2), () => Target.LogAsync(ns, "nameless"));
         var log = await Target.LogAsync(ns, "nameless");

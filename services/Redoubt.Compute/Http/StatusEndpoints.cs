@@ -53,6 +53,8 @@ public static class StatusEndpoints
             status.PendingRestart,
             status.ParametersRejected,
             status.ParametersHash,
+            status.AdministrationProblem,
+            status.LastWords,
             status.EarlierLogBytes + streams.Sum(s => s.BytesSent),
             (long)metrics.Pages.Bytes.Value,
             [.. streams.Select(s => new SegmentDocument(
@@ -76,6 +78,8 @@ internal sealed record StatusDocument(
     IReadOnlyList<string> PendingRestart,
     IReadOnlyList<RejectedParameter> ParametersRejected,
     string ParametersHash,
+    string AdministrationProblem,
+    string LastWords,
     long LogBytesSent,
     long PageBytesReceived,
     IReadOnlyList<SegmentDocument> Segments);

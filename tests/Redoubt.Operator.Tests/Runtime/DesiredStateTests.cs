@@ -62,7 +62,7 @@ public sealed class DesiredStateTests
         var secret = harness.Registry.Get(BuiltInTypes.Secrets, "default", "demo-app").Clone();
         secret["data"]!["password"] = Convert.ToBase64String("p@ss/w#rd%20:x?y\n"u8);
         harness.Registry.Update(BuiltInTypes.Secrets, "default", "demo-app", secret, "", new WriteOptions("somebody"));
-        await harness.UntilAsync(() => Hash() != hash, () => "the pod is told");
+        await harness.UntilAsync(() => Hash() != hash, () => $"the pod is told: {harness.Registry.Get(BuiltInTypes.Secrets, "default", "demo-app").ToJsonString()} {harness.Pods(Names.Compute).Single()["metadata"]!.ToJsonString()}");
         Assert.Equal(uri, Value("uri"));
         await harness.UntilAsync(() => Value("uri") != uri, () => "the connection string follows");
         Assert.Equal("postgresql://app:p%40ss%2Fw%23rd%2520%3Ax%3Fy@demo-rw.default.svc:5432/app", Value("uri"));

@@ -141,7 +141,7 @@ internal sealed class OperatorHarness : IAsyncDisposable
     public static bool Is(DatabaseCluster? cluster, string condition) => cluster?.Status?.Conditions?.Any(c => c.Type == condition && c.Status == "True") == true;
 
     public Task ReadyAsync(string name = "demo") => UntilAsync(
-        () => Cluster(name) is { Status: { Phase: "Ready" } s } c && s.ObservedGeneration == c.Metadata.Generation && Is(c, ConditionTypes.Ready) && !Is(c, ConditionTypes.Progressing),
+        () => Cluster(name) is { Status: { Phase: "Ready", Epoch: > 0 } s } c && s.ObservedGeneration == c.Metadata.Generation && Is(c, ConditionTypes.Ready) && !Is(c, ConditionTypes.Progressing),
         () => $"cluster is ready, now: {(Cluster(name)?.Status is { } now ? KubernetesJson.Serialize(now) : "no status")}");
 
     /// <summary>Waits until something is so; looks after every change in the store.</summary>
