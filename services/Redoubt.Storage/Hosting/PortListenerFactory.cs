@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Redoubt.Storage.Hosting;
 
-/// <summary>Makes Kestrel listen on <see cref="SegmentEndPoint"/>s with a <see cref="PortListener"/>.</summary>
+/// <summary>Makes Kestrel listen on a <see cref="SegmentEndPoint"/> with a <see cref="PortListener"/>, elsewhere with a <see cref="PatientListener"/>.</summary>
 internal sealed class PortListenerFactory(Func<StreamServer> streams, PortLimits limits, Refusals refusals, ILoggerFactory logs) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    public bool CanBind(EndPoint endpoint) => endpoint is SegmentEndPoint;
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
@@ -23,7 +23,8 @@ internal sealed class PortListenerFactory(Func<StreamServer> streams, PortLimits
         }
 
         socket.Listen(512);
-        return ValueTask.FromResult<IConnectionListener>(new PortListener(socket, streams(), limits, refusals, logs));
+        return ValueTask.FromResult<IConnectionListener>(
+            endpoint is SegmentEndPoint ? new PortListener(socket, streams(), limits, refusals, logs) : new PatientListener(socket, logs));
     }
 }
 
