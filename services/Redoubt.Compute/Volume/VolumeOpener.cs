@@ -21,6 +21,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan WaitDelay = TimeSpan.FromMilliseconds(60);
     private readonly Random _random = new();
+    private string? _silence;   // why the last segment that did not answer did not
 
     /// <summary>The highest epoch that was asked for.</summary>
     public ulong HighestAsked { get; private set; }
@@ -61,6 +62,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
     {
         while (true)
         {
+            _silence = null;
             var states = await AskAllAsync(segments, (s, ct) => s.GetStateAsync(ct), CallTimeout, cancellationToken).ConfigureAwait(false);
             if (mine != 0 && states.FirstOrDefault(s => s.State.Epoch > HighestAsked) is { Segment: not null } newer)
             {
@@ -245,6 +247,7 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
             catch (Exception e) when (e is SegmentUnavailableException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 events.NoAnswer(e.Message);
+                _silence = e is SegmentUnavailableException ? e.Message : _silence;
             }
         }
 
@@ -260,8 +263,9 @@ public sealed class VolumeOpener(VolumeShape shape, PgVersion version, IReadOnly
             int have = answers.Count(a => a.Segment.Group == g);
             if (have < need)
             {
+                var silent = segments.Where(s => s.Group == g && !answers.Any(a => a.Segment == s)).Select(s => s.Name);
                 missing = string.Create(CultureInfo.InvariantCulture,
-                    $"group {g}: {have} of {shape.Copies} segments answer, {need} are needed ({string.Join(", ", answers.Where(a => a.Segment.Group == g).Select(a => a.Segment.Name))})");
+                    $"group {g}: {have} of {shape.Copies} segments answer, {need} are needed; silent: {string.Join(", ", silent)}{(_silence is null ? string.Empty : $" ({_silence})")}");
                 return false;
             }
         }
