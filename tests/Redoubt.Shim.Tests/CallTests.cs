@@ -50,6 +50,32 @@ public sealed class CallTests : IDisposable
     }
 
     [Fact]
+    public async Task A_sync_of_the_log_waits_for_the_agent_and_nothing_ends_it_and_after_the_lease_nobody_is_answered()
+    {
+        string program = Path.Combine(_folder, "log");
+        var built = await Tool.RunAsync("cc", ["-O1", "-Wall", "-Werror", "-o", program, Path.Combine(AppContext.BaseDirectory, "log.c")]);
+        Assert.True(built.ExitCode == 0, built.Error);
+        string data = Path.Combine(_folder, "data"), page = Path.Combine(_folder, "page");
+        Directory.CreateDirectory(Path.Combine(data, "pg_wal"));
+        byte[] contents = new byte[4096];
+        "RDLG"u8.CopyTo(contents);
+        contents[4] = 1;
+        await File.WriteAllBytesAsync(page, contents);
+        var run = await Tool.RunAsync(
+            program,
+            [page],
+            data,
+            new Dictionary<string, string>
+            {
+                ["LD_PRELOAD"] = await PgShim.EnsureAsync(default),
+                ["REDOUBT_SHIM_SOCKET"] = Path.Combine(_folder, "none"),
+                ["REDOUBT_SHIM_LOG"] = page,
+            });
+        Assert.Equal("ok\n", run.Output);
+        Assert.Contains("has not confirmed that this is the primary", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_its_environment_the_shim_does_nothing()
     {
         string file = Path.Combine(_folder, "base", "5", "1");
