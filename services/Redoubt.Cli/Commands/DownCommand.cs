@@ -37,6 +37,11 @@ internal static class DownCommand
             }
         }
 
+        if (status?.Processes.FirstOrDefault(p => p.Role == "primary")?.Message is { } waiting && waiting.StartsWith("waiting for a quorum", StringComparison.Ordinal))
+        {
+            await Console.Error.WriteLineAsync($"No write quorum answered: the commits that waited for one were not acknowledged ({waiting}).");
+        }
+
         if (destroy && Directory.Exists(paths.Folder))
         {
             if (!File.Exists(paths.Spec) && Directory.EnumerateFileSystemEntries(paths.Folder).Any())

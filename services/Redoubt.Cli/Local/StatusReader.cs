@@ -165,14 +165,14 @@ internal sealed class StatusReader : IDisposable
 
         if (compute.State == "ready")
         {
-            return !quorum ? ("Unavailable", $"commits wait for {spec.WriteQuorum} copies; down: {string.Join(", ", down)}")
+            return !quorum ? ("Unavailable", $"{compute.Message ?? $"commits wait for {spec.WriteQuorum} copies"}; down: {string.Join(", ", down)}")
                 : down.Count > 0 ? ("Degraded", $"down: {string.Join(", ", down)}")
                 : storage.SelectMany(m => (m.Segments ?? []).Select(s => (m.Name, Segment: s))).FirstOrDefault(s => s.Segment.State != "complete") is { Name: { } name } found
                     ? ("Degraded", $"{name} is {found.Segment.State} in group {found.Segment.Group}{(found.Segment.Message is { } why ? $": {why}" : "")}")
                 : ("Ready", compute.Message);
         }
 
-        return (compute.State == "stopped" ? "Unavailable" : "Starting", compute.Message ?? $"compute is {compute.State}");
+        return (compute.State is "stopped" or "isolated" ? "Unavailable" : "Starting", compute.Message ?? $"compute is {compute.State}");
     }
 
     private static string? Text(JsonObject? document, string name) => document?[name] is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;

@@ -21,11 +21,4 @@ internal static unsafe partial class Futex
 
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial nint SystemCall(nint number, uint* word, int operation, uint value, Timespec* timeout, uint* word2, uint value3);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Timespec
-    {
-        public long Seconds;
-        public long Nanoseconds;
-    }
 }
