@@ -51,8 +51,8 @@ public static class Parameters
         ("max_connections", "100"),
         ("shared_buffers", "128MB"),
 
-        // With five other transactions at work a commit waits a millisecond for theirs: one round to the quorum for all of them.
-        ("commit_delay", "1000"),
+        // With five other transactions at work a commit waits a moment for theirs: one round to the quorum for all of them.
+        ("commit_delay", "400"),
         ("dynamic_shared_memory_type", "posix"),
         ("max_wal_size", "1GB"),
         ("min_wal_size", "80MB"),
