@@ -150,21 +150,23 @@ static int is_slru_name(const char *p)
     return n >= 4 && n <= 15 && strspn(p, "0123456789ABCDEF") == n;
 }
 
-/* The path relative to the data directory when it names a tracked file, else NULL. */
+/* The path relative to the data directory, NULL when it is none. PostgreSQL works in that directory and names its files relative to it; an absolute name
+ * may still mean one. */
+static const char *relative_path(const char *p)
+{
+    char cwd[4096];
+    size_t n;
+    if (p[0] == '.' && p[1] == '/') p += 2;
+    if (p[0] != '/') return p;
+    if (!getcwd(cwd, sizeof cwd)) return NULL;
+    n = strlen(cwd);
+    return strncmp(p, cwd, n) || p[n] != '/' ? NULL : p + n + 1;
+}
+
+/* A relative path when it names a file whose holes are pages, else NULL. */
 static const char *tracked_path(const char *p)
 {
     const char *q;
-    if (p[0] == '.' && p[1] == '/') p += 2;
-    if (p[0] == '/')
-    {
-        /* PostgreSQL works in its data directory and names its files relative to it; an absolute name may still mean one. */
-        char cwd[4096];
-        size_t n;
-        if (!getcwd(cwd, sizeof cwd)) return NULL;
-        n = strlen(cwd);
-        if (strncmp(p, cwd, n) || p[n] != '/') return NULL;
-        p += n + 1;
-    }
     if (!strncmp(p, "base/", 5)) return (q = digits(p + 5)) && *q == '/' && is_relation_name(q + 1) ? p : NULL;
     if (!strncmp(p, "global/", 7)) return is_relation_name(p + 7) ? p : NULL;
     if (p[0] != 'p' || p[1] != 'g' || p[2] != '_') return NULL;
@@ -195,13 +197,10 @@ static int hex_digits(const char *p, int n, uint64_t *value)
     return 1;
 }
 
-/* The LSN of the first byte of the log file that a path names: 0 when it names none. No log file begins at 0. */
+/* The LSN of the first byte of the log file that a relative path names: 0 when it names none. No log file begins at 0. */
 static uint64_t log_file_start(const char *p)
 {
-    char cwd[4096];
     uint64_t timeline, high, low;
-    if (p[0] == '.' && p[1] == '/') p += 2;
-    if (p[0] == '/' && getcwd(cwd, sizeof cwd) && !strncmp(p, cwd, strlen(cwd)) && p[strlen(cwd)] == '/') p += strlen(cwd) + 1;
     if (strncmp(p, "pg_wal/", 7) || strlen(p) != 7 + 24) return 0;
     if (!hex_digits(p + 7, 8, &timeline) || !hex_digits(p + 15, 8, &high) || !hex_digits(p + 23, 8, &low)) return 0;
     return high << 32 | low * LOG_FILE_SIZE;
@@ -214,6 +213,7 @@ static int remember(int fd, const char *path)
     uint64_t start = 0;
     if (fd < 0 || !active) return fd;
     if ((unsigned) fd < MAX_FDS) tracked[fd] = 0;
+    if (!(path = relative_path(path))) return fd;
     rel = tracked_path(path);
     if (log_page && !rel && (start = log_file_start(path)) != 0) rel = path;
     if (!rel) return fd;
@@ -850,7 +850,8 @@ EXPORT int ftruncate64(int fd, off64_t length) { return shim_ftruncate(fd, lengt
 static int shim_truncate(const char *path, off_t length)
 {
     int fd, result, saved;
-    if (!active || !tracked_path(path)) return (int) syscall(SYS_truncate, path, length);
+    const char *rel = active ? relative_path(path) : NULL;
+    if (!rel || !tracked_path(rel)) return (int) syscall(SYS_truncate, path, length);
     if ((fd = remember(sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0), path)) < 0) return -1;
     result = shim_ftruncate(fd, length);
     saved = errno;

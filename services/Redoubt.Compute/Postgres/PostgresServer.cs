@@ -55,7 +55,7 @@ public sealed class PostgresServer
         }
     }
 
-    /// <summary>Fast shutdown: ends sessions, writes a checkpoint, waits until the agent has all log.</summary>
+    /// <summary>Fast shutdown: ends sessions, writes a checkpoint, whose flush waits for the quorum.</summary>
     public void StopFast() => NativeFile.Signal(Pid, NativeFile.SigInt);
 
     /// <summary>Makes it read its configuration again.</summary>

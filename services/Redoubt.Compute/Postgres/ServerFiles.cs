@@ -36,9 +36,6 @@ public sealed class ServerFiles
     /// <summary>The page server's socket.</summary>
     public string PageSocket => Path.Combine(SocketFolder, "pages.sock");
 
-    /// <summary>PostgreSQL's socket.</summary>
-    public string PostgresSocket => Path.Combine(SocketFolder, string.Create(CultureInfo.InvariantCulture, $".s.PGSQL.{_options.Port}"));
-
     /// <summary>True when the postmaster says in its lock file that it accepts connections (line 8, <c>PM_STATUS_READY</c>, utils/pidfile.h).</summary>
     public bool SaysReady
     {

@@ -316,7 +316,7 @@ internal sealed class PrimaryLife(
         await using var registration = stop.Register(() => stopping.TrySetResult());
         var logEnded = _follower!.Ended;
         await Task.WhenAny(_server!.Exited, logEnded, _fenced.Task, stopping.Task, _broken.Task, _leaseLost.Task).ConfigureAwait(false);
-        if (_fenced.Task.IsCompleted)
+        if (_fenced.Task.IsCompleted || (logEnded.IsCompleted && (await logEnded.ConfigureAwait(false)).End == LogEnd.Fenced))
         {
             return LifeEnd.Fenced;
         }

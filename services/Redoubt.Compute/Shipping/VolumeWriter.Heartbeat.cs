@@ -53,7 +53,7 @@ public sealed partial class VolumeWriter
 
         KeepLease();
 
-        var beats = new Shipment?[_groups.Length];
+        Shipment[] beats;
         lock (_gate)
         {
             MoveHorizonLocked(now);
@@ -66,6 +66,7 @@ public sealed partial class VolumeWriter
 
             _heartbeatVdl = _quorum.Vdl;
             _heartbeatAt = now;
+            beats = new Shipment[_groups.Length];
             for (int g = 0; g < _groups.Length; g++)
             {
                 byte[] buffer = ArrayPool<byte>.Shared.Rent(LogStream.BatchHeaderLength);
@@ -78,10 +79,10 @@ public sealed partial class VolumeWriter
         {
             foreach (var stream in _streams[g])
             {
-                stream.Heartbeat(beats[g]!);
+                stream.Heartbeat(beats[g]);
             }
 
-            beats[g]!.Release();
+            beats[g].Release();
         }
 
         return BeatMs;

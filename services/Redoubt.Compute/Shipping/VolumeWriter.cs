@@ -11,8 +11,8 @@ namespace Redoubt.Compute.Shipping;
 /// The log's way out: gathers records into frames, ships each frame to every copy of its group, and knows the VDL from the acknowledgements.
 /// </summary>
 /// <remarks>
-/// Who does the work: the thread that reads PostgreSQL's log frames and sends; the thread that reads acknowledgements moves the VDL, reports it
-/// to PostgreSQL and sends what was gathered meanwhile. No timers and no queues between threads. While so many shipments as
+/// Who does the work: the thread that reads PostgreSQL's log frames and sends; the thread that reads acknowledgements moves the VDL, lets
+/// PostgreSQL's flushes go on and sends what was gathered meanwhile. No timers and no queues between threads. While so many shipments as
 /// configured are on their way to the quorum, new records are gathered into one frame: the busier the disks, the larger the batches.
 /// A shipment is dropped from memory when all copies have it; over the window, when a write quorum has it (who lacks it gets it from peers);
 /// never before. When the window is full of log that no quorum has, reading PostgreSQL's log stops.
