@@ -16,16 +16,19 @@ public sealed class ServerFiles
     private const int LongestSocketFolder = 80;
 
     private const string SharedMemory = "/dev/shm";
+    private const string Prefix = "redoubt-";
+    private const string InUse = "in-use";
 
     private readonly ComputeOptions _options;
     private readonly OsAccount _account;
+    private FileStream? _inUse;
 
     public ServerFiles(ComputeOptions options, OsAccount account)
     {
         _options = options;
         _account = account;
         string beside = Path.Combine(options.DataDir, "run");
-        string own = "redoubt-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataDir)))[..16];
+        string own = Prefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataDir)))[..16];
         SocketFolder = Encoding.UTF8.GetByteCount(beside) <= LongestSocketFolder ? beside : Path.Combine(Path.GetTempPath(), own);
         MemoryFolder = Directory.Exists(SharedMemory) ? Path.Combine(SharedMemory, own) : Path.Combine(options.DataDir, "memory");
     }
@@ -77,7 +80,9 @@ public sealed class ServerFiles
     {
         Directory.CreateDirectory(_options.DataDir);
         Remake(SocketFolder);
+        RemoveAbandonedMemory();
         Remake(MemoryFolder);
+        _inUse = new FileStream(Path.Combine(MemoryFolder, InUse), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
         NativeFile.CreateZeroed(Locks, LockSlots * 64, _account);
         NativeFile.CreateZeroed(LogPage, Shipping.LogPage.Length, _account);
     }
@@ -85,9 +90,29 @@ public sealed class ServerFiles
     /// <summary>Takes the shared memory away; PostgreSQL is dead.</summary>
     public void RemoveMemory()
     {
+        _inUse?.Dispose();
         if (Directory.Exists(MemoryFolder))
         {
             Directory.Delete(MemoryFolder, recursive: true);
+        }
+    }
+
+    /// <summary>An agent that was killed leaves its memory, and its data directory may never be used again. Who lives holds a lock in it.</summary>
+    private void RemoveAbandonedMemory()
+    {
+        foreach (string folder in Directory.EnumerateDirectories(Path.GetDirectoryName(MemoryFolder)!, Prefix + "*"))
+        {
+            try
+            {
+                using (new FileStream(Path.Combine(folder, InUse), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // In use, just being made, or somebody else's.
+            }
         }
     }
 
